@@ -1,0 +1,1 @@
+"""What rests, and the only doors to it: files, the SQL store, the ledger, analytics."""

@@ -1,0 +1,1 @@
+"""What a run does, without Prefect: plan, send, collect, reconcile, close."""

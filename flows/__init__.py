@@ -1,0 +1,1 @@
+"""Recipes: the order of steps, and the deployments that Prefect runs them by."""
