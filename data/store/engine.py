@@ -1,0 +1,67 @@
+"""Two engines on one store: one that writes, one that only reads.
+
+On SQLite a transaction of the write engine begins IMMEDIATE, so it waits for its turn instead of failing at its
+first write; the read engine begins DEFERRED, so a page that reads never holds the write lock. Nobody writes on
+the read engine: a stale snapshot that starts to write fails at once, whatever the timeout.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+import sqlalchemy as sa
+
+if TYPE_CHECKING:
+    from sqlalchemy.engine import Connection
+
+BUSY_TIMEOUT_S = 60
+PRAGMAS = ("journal_mode = WAL", "synchronous = FULL", "foreign_keys = ON")
+
+
+@dataclass(frozen=True, slots=True)
+class Store:
+    """The doors to one SQL store. Close it when done."""
+
+    url: str
+    read: sa.Engine
+    write: sa.Engine
+
+    @property
+    def is_sqlite(self) -> bool:
+        return self.write.dialect.name == "sqlite"
+
+    def close(self) -> None:
+        self.read.dispose()
+        self.write.dispose()
+
+
+def open_store(url: str) -> Store:
+    """Open without creating or migrating anything; `data.store.migrate.prepare_store` does that."""
+    if not url.startswith("sqlite"):
+        engine = sa.create_engine(url, pool_size=4, pool_pre_ping=True, hide_parameters=True)
+        return Store(url, engine, engine)
+    return Store(url, _sqlite(url, begin="BEGIN"), _sqlite(url, begin="BEGIN IMMEDIATE"))
+
+
+def _sqlite(url: str, *, begin: str) -> sa.Engine:
+    in_memory = ":memory:" in url or url == "sqlite://"
+    pool: dict[str, Any] = {"poolclass": sa.StaticPool} if in_memory else {}
+    engine = sa.create_engine(
+        url,
+        connect_args={"timeout": BUSY_TIMEOUT_S, "check_same_thread": False},
+        hide_parameters=True,  # an error of the driver would print numbers and texts
+        **pool,
+    )
+
+    @sa.event.listens_for(engine, "connect")
+    def configure(connection: Any, _record: object) -> None:
+        connection.isolation_level = None  # else the driver begins by itself, and not IMMEDIATE
+        for pragma in PRAGMAS:
+            connection.execute(f"PRAGMA {pragma}")
+
+    @sa.event.listens_for(engine, "begin")
+    def start(connection: Connection) -> None:
+        connection.exec_driver_sql(begin)
+
+    return engine

@@ -1,0 +1,123 @@
+"""Bring a store to the schema of this code, or refuse.
+
+Alembic is imported only when there is something to do: a look at one row decides.
+"""
+
+from __future__ import annotations
+
+import os
+import sqlite3
+import uuid
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import sqlalchemy as sa
+
+from data.store.engine import Store, open_store
+from messaging.errors import TidingsError
+
+if TYPE_CHECKING:
+    from sqlalchemy.engine import Connection
+
+HEAD = "0001"  # tests hold this against the newest file in data/migrations/versions
+MIGRATIONS = Path(__file__).parents[1] / "migrations"
+MIGRATION_LOCK = 0x71D1265  # any number that nobody else uses for pg_advisory_xact_lock
+
+
+class StoreError(TidingsError):
+    """var/store.db cannot be opened; check that the folder exists and may be written."""
+
+
+class StoreIsNewer(StoreError):
+    """The store was written by a newer Tidings; nothing was changed."""
+
+
+def prepare_store(url: str, *, now: float) -> Store:
+    """Open the store and migrate it under a lock; a fresh one gets its tables and its instance id.
+
+    Raises StoreError when it cannot be opened, StoreIsNewer when its schema is unknown to this code.
+    """
+    _make_private(url)
+    store = open_store(url)
+    try:
+        if _version(store) != HEAD:
+            _migrate(store, now)
+    except (sa.exc.OperationalError, sqlite3.OperationalError) as error:
+        store.close()
+        raise StoreError(
+            f"the store {_shown(url)} cannot be opened ({_first_line(error)}); "
+            "check that its folder exists and may be written, or set TIDINGS_STORE_URL."
+        ) from None
+    return store
+
+
+def _version(store: Store) -> str | None:
+    with store.read.connect() as connection:
+        if not sa.inspect(connection).has_table("alembic_version"):
+            return None
+        return connection.execute(sa.text("select version_num from alembic_version")).scalar()
+
+
+def _migrate(store: Store, now: float) -> None:
+    from alembic import command
+    from alembic.config import Config
+    from alembic.script import ScriptDirectory
+
+    config = Config()
+    config.set_main_option("script_location", str(MIGRATIONS).replace("%", "%%"))
+    known = {script.revision for script in ScriptDirectory.from_config(config).walk_revisions()}
+    with store.write.begin() as connection:
+        if not store.is_sqlite:  # SQLite's write engine already holds the only write lock
+            connection.execute(sa.text("select pg_advisory_xact_lock(:key)"), {"key": MIGRATION_LOCK})
+        _refuse_newer(connection, known, store.url)
+        config.attributes["connection"] = connection
+        command.upgrade(config, "head")
+        connection.execute(
+            sa.text(
+                "insert into instance (id, instance_id, created_at) values (1, :id, :now) on conflict (id) do nothing"
+            ),
+            {"id": uuid.uuid4().hex, "now": now},
+        )
+
+
+def _refuse_newer(connection: Connection, known: set[str], url: str) -> None:
+    if not sa.inspect(connection).has_table("alembic_version"):
+        return
+    found = connection.execute(sa.text("select version_num from alembic_version")).scalar()
+    if found is not None and found not in known:
+        raise StoreIsNewer(
+            f"the store {_shown(url)} has schema {found}, and this Tidings knows up to {HEAD}; "
+            "update Tidings (git pull, make install). Nothing was changed."
+        )
+
+
+def _make_private(url: str) -> None:
+    """The SQLite file holds numbers and texts: its folder is 0700 and the file 0600 before SQLite writes to it."""
+    path = sqlite_path(url)
+    if path is None:
+        return
+    try:
+        path.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
+        os.close(os.open(path, os.O_CREAT | os.O_RDWR, 0o600))
+    except OSError as error:
+        raise StoreError(
+            f"the store {path} cannot be written ({error.strerror}); "
+            "make its folder writable or point TIDINGS_VAR_DIR elsewhere."
+        ) from None
+
+
+def sqlite_path(url: str) -> Path | None:
+    """The file behind an SQLite URL; None for PostgreSQL and for a store in memory."""
+    parsed = sa.make_url(url)
+    if not parsed.drivername.startswith("sqlite") or parsed.database in (None, "", ":memory:"):
+        return None
+    return Path(str(parsed.database))
+
+
+def _shown(url: str) -> str:
+    return sa.make_url(url).render_as_string(hide_password=True)
+
+
+def _first_line(error: Exception) -> str:
+    cause = getattr(error, "orig", None) or error
+    return str(cause).strip().splitlines()[0]

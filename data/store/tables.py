@@ -1,0 +1,227 @@
+"""The tables of the store, as SQLAlchemy Core. Instants are seconds since 1970 (UTC) as floats.
+
+A message is named by (run, batch, row): a hash as key costs the ledger four times as much (docs/adr/0004).
+Its wire reference opens to the same three numbers, so a receipt finds its row without an index.
+"""
+
+from __future__ import annotations
+
+import sqlalchemy as sa
+
+metadata = sa.MetaData()
+
+BigKey = sa.BigInteger().with_variant(sa.Integer, "sqlite")  # SQLite gives out row ids to INTEGER keys only
+Instant = sa.Double
+
+instance = sa.Table(
+    "instance",
+    metadata,
+    sa.Column("id", sa.Integer, primary_key=True, autoincrement=False),
+    sa.Column("instance_id", sa.Text, nullable=False),
+    sa.Column("created_at", Instant, nullable=False),
+    sa.CheckConstraint("id = 1", name="only_one_instance"),
+)
+
+accounts = sa.Table(
+    "accounts",
+    metadata,
+    sa.Column("account", sa.Text, primary_key=True),
+    sa.Column("kind", sa.Text, nullable=False),
+    sa.Column("settings", sa.Text, nullable=False, server_default="{}"),
+    sa.Column("credentials", sa.LargeBinary),
+    sa.Column("rate_mps", sa.Double, comment="messages per second; null: as fast as it answers"),
+    sa.Column("concurrency", sa.Integer, nullable=False, server_default="50"),
+    sa.Column("next_free_at", Instant, nullable=False, server_default="0"),
+    sa.Column("blocked_until", Instant, nullable=False, server_default="0"),
+)
+
+runs = sa.Table(
+    "runs",
+    metadata,
+    sa.Column("run", sa.Integer, primary_key=True),
+    sa.Column("run_key", sa.Text, unique=True),
+    sa.Column("campaign", sa.Text, nullable=False),
+    sa.Column("flow_run_id", sa.Text, unique=True),
+    sa.Column("state", sa.Text, nullable=False),
+    sa.Column("state_reason", sa.Text),
+    sa.Column("origin", sa.Text, nullable=False, comment="hand | schedule"),
+    sa.Column("is_simulated", sa.Boolean, nullable=False),
+    sa.Column("account", sa.Text, nullable=False),
+    sa.Column("created_at", Instant, nullable=False),
+    sa.Column("scheduled_at", Instant),
+    sa.Column("frozen_at", Instant),
+    sa.Column("started_at", Instant),
+    sa.Column("finished_at", Instant),
+    sa.Column("source_fingerprint", sa.Text),
+    sa.Column("text_fingerprint", sa.Text),
+    sa.Column("plan_fingerprint", sa.Text),
+    sa.Column("n_source_rows", sa.Integer, nullable=False, server_default="0"),
+    sa.Column("n_rejects", sa.Integer, nullable=False, server_default="0"),
+    sa.Column("n_contacts", sa.Integer, nullable=False, server_default="0"),
+    sa.Column("n_excluded", sa.Integer, nullable=False, server_default="0"),
+    sa.Column("n_audience", sa.Integer, nullable=False, server_default="0"),
+    sa.Column("n_holdout", sa.Integer, nullable=False, server_default="0"),
+    sa.Column("n_messages", sa.Integer, nullable=False, server_default="0"),
+    sa.Column("n_batches", sa.Integer, nullable=False, server_default="0"),
+    sa.Column("batch_size", sa.Integer, nullable=False, server_default="1000"),
+    sa.Column("segments", sa.Integer, nullable=False, server_default="0"),
+    sa.Column("cost", sa.Double, nullable=False, server_default="0"),
+    sa.Column("currency", sa.Text, nullable=False, server_default="EUR"),
+    sa.Column("validity_s", sa.Integer, nullable=False, server_default="172800"),
+    sa.Column("folder", sa.Text),
+    sqlite_autoincrement=True,  # a run number is never given out twice: references carry it
+)
+
+batches = sa.Table(
+    "batches",
+    metadata,
+    sa.Column("run", sa.Integer, sa.ForeignKey("runs.run"), primary_key=True),
+    sa.Column("batch", sa.Integer, primary_key=True),
+    sa.Column("part", sa.Integer, nullable=False),
+    sa.Column("n_messages", sa.Integer, nullable=False),
+    sa.Column("next_row", sa.Integer, nullable=False, server_default="0"),
+    sa.Column("n_claims", sa.Integer, nullable=False, server_default="0"),
+    sa.Column("not_before", Instant),
+    sa.Column("not_after", Instant),
+    sa.Column("owner", sa.Text, comment="the lease: one task attempt, not one process"),
+    sa.Column("fence", sa.Integer, nullable=False, server_default="0"),
+    sa.Column("expires_at", Instant, nullable=False, server_default="0"),
+)
+
+claims = sa.Table(
+    "claims",
+    metadata,
+    sa.Column("run", sa.Integer, primary_key=True),
+    sa.Column("batch", sa.Integer, primary_key=True),
+    sa.Column("claim_no", sa.Integer, primary_key=True),
+    sa.Column("kind", sa.Text, nullable=False, comment="submit | resubmit"),
+    sa.Column("account", sa.Text, nullable=False),
+    sa.Column("fence", sa.Integer, nullable=False),
+    sa.Column("first_row", sa.Integer, nullable=False),
+    sa.Column("last_row", sa.Integer, nullable=False, comment="exclusive"),
+    sa.Column("rows", sa.Text, comment="JSON list; null: exactly first_row..last_row, never attempted before"),
+    sa.Column("n", sa.Integer, nullable=False),
+    sa.Column("n_settled", sa.Integer, nullable=False, server_default="0"),
+    sa.Column("request_key", sa.Text, nullable=False),
+    sa.Column("slot_at", Instant, nullable=False),
+    sa.Column("step_s", sa.Double, nullable=False),
+    sa.Column("send_before", Instant, nullable=False),
+    sa.Column("state", sa.Text, nullable=False, comment="open | settled | doubt"),
+    sa.Column("claimed_at", Instant, nullable=False),
+    sa.Index("claims_open", "run", "state"),
+)
+
+outcomes = sa.Table(
+    "outcomes",
+    metadata,
+    sa.Column("run", sa.Integer, primary_key=True),
+    sa.Column("batch", sa.Integer, primary_key=True),
+    sa.Column("row", sa.Integer, primary_key=True),
+    sa.Column("claim_no", sa.Integer, comment="null: decided without a claim (a stop, a receipt)"),
+    sa.Column("status", sa.SmallInteger, nullable=False, comment="messaging.outcomes.OutcomeStatus"),
+    sa.Column("attempts", sa.SmallInteger, nullable=False, server_default="0"),
+    sa.Column("attempts_fence", sa.Integer, nullable=False, server_default="0", comment="attempts count under this fence"),
+    sa.Column("retry_at", Instant),
+    sa.Column("gateway_message_id", sa.Text),
+    sa.Column("error_kind", sa.Text),
+    sa.Column("error_code", sa.Text),
+    sa.Column("decision", sa.Text, comment="assumed sent | send again"),
+    sa.Column("stop_reason", sa.Text),
+    sa.Column("receipt", sa.SmallInteger, comment="messaging.outcomes.ReceiptStatus"),
+    sa.Column("receipt_code", sa.Text),
+    sa.Column("receipt_at", Instant),
+    sa.Column("settled_at", Instant),
+    sqlite_with_rowid=False,
+)
+
+receipt_pages = sa.Table(
+    "receipt_pages",
+    metadata,
+    sa.Column("page", BigKey, primary_key=True),
+    sa.Column("account", sa.Text, nullable=False),
+    sa.Column("fetched_at", Instant, nullable=False),
+    sa.Column("body", sa.LargeBinary, nullable=False),
+    sa.Column("read_at", Instant),
+)
+
+receipts = sa.Table(
+    "receipts",
+    metadata,
+    sa.Column("receipt", BigKey, primary_key=True),
+    sa.Column("account", sa.Text, nullable=False),
+    sa.Column("gateway_message_id", sa.Text, nullable=False, server_default=""),
+    sa.Column("reference", sa.Text, nullable=False, server_default=""),
+    sa.Column("part", sa.SmallInteger, nullable=False),
+    sa.Column("status", sa.SmallInteger, nullable=False),
+    sa.Column("code", sa.Text),
+    sa.Column("done_at", Instant),
+    sa.Column("received_at", Instant, nullable=False),
+    sa.Column("run", sa.Integer, comment="null: no message of ours is known for it yet"),
+    sa.Column("batch", sa.Integer),
+    sa.Column("row", sa.Integer),
+    sa.UniqueConstraint("account", "gateway_message_id", "reference", "part", "status", name="a_receipt_once"),
+    sa.Index("receipts_of_message", "run", "batch", "row"),
+)
+
+replies = sa.Table(
+    "replies",
+    metadata,
+    sa.Column("reply", BigKey, primary_key=True),
+    sa.Column("account", sa.Text, nullable=False),
+    sa.Column("gateway_message_id", sa.Text, nullable=False),
+    sa.Column("person_key", sa.Text, nullable=False),
+    sa.Column("msisdn", sa.Text),
+    sa.Column("to", sa.Text, nullable=False),
+    sa.Column("text", sa.Text),
+    sa.Column("received_at", Instant, nullable=False),
+    sa.UniqueConstraint("account", "gateway_message_id", name="a_reply_once"),
+)
+
+suppressions = sa.Table(
+    "suppressions",
+    metadata,
+    sa.Column("person_key", sa.Text, primary_key=True),
+    sa.Column("scope", sa.Text, primary_key=True, server_default="", comment="'': everywhere; else a sender ID or account"),
+    sa.Column("msisdn", sa.Text, comment="null once forgotten"),
+    sa.Column("reason", sa.Text, nullable=False),
+    sa.Column("source", sa.Text, nullable=False),
+    sa.Column("at", Instant, nullable=False),
+)
+
+events = sa.Table(
+    "events",
+    metadata,
+    sa.Column("event", BigKey, primary_key=True),
+    sa.Column("run", sa.Integer),
+    sa.Column("batch", sa.Integer),
+    sa.Column("kind", sa.Text, nullable=False),
+    sa.Column("claim_no", sa.Integer),
+    sa.Column("at", Instant, nullable=False),
+    sa.Column("payload", sa.Text, nullable=False, server_default="{}", comment="JSON; arrays, one element a message"),
+    sa.Column("export", sa.Integer, comment="null: not in the lake yet"),
+    sa.Index("events_to_export", "export", "event"),
+    sqlite_autoincrement=True,
+)
+
+exports = sa.Table(
+    "exports",
+    metadata,
+    sa.Column("export", sa.Integer, primary_key=True),
+    sa.Column("kind", sa.Text, nullable=False, comment="events | planned | excluded | rejects | messages"),
+    sa.Column("run", sa.Integer),
+    sa.Column("file", sa.Text, comment="relative to the lake; null while it is being written"),
+    sa.Column("n_rows", sa.Integer, nullable=False, server_default="0"),
+    sa.Column("created_at", Instant, nullable=False),
+    sa.Column("superseded_at", Instant),
+    sqlite_autoincrement=True,
+)
+
+audit_log = sa.Table(
+    "audit_log",
+    metadata,
+    sa.Column("entry", BigKey, primary_key=True),
+    sa.Column("at", Instant, nullable=False),
+    sa.Column("who", sa.Text, nullable=False),
+    sa.Column("what", sa.Text, nullable=False),
+    sa.Column("details", sa.Text, nullable=False, server_default="{}"),
+)

@@ -1,0 +1,1 @@
+"""The words of Tidings as pure values and functions: nothing in here touches network, disk or clock."""

@@ -1,0 +1,37 @@
+"""Messages to batches: what one Prefect task submits."""
+
+from __future__ import annotations
+
+import polars as pl
+
+from messaging.errors import TidingsError
+
+MAX_ROWS = 1 << 16  # a reference has 16 bits for the row …
+MAX_BATCHES = 1 << 24  # … and 24 for the batch
+
+
+class PlanError(TidingsError):
+    """The messages cannot be cut into batches as asked."""
+
+
+def plan_batches(messages: pl.DataFrame, *, max_messages: int) -> pl.DataFrame:
+    """Assign every message to a batch of at most `max_messages`, in the order they stand.
+
+    messages: any frame, one row per message. Returns it with `batch` (0-based) and `row` (0-based in its batch);
+    same rows, same order. Stable: the same messages get the same batch and row, so a rerun finds its outcomes.
+    Raises PlanError when max_messages is not 1 … 65,536, or there would be more than 16,777,216 batches.
+    """
+    if not 1 <= max_messages <= MAX_ROWS:
+        raise PlanError(f"A batch holds 1 to {MAX_ROWS:,} messages, not {max_messages:,}: change run.batch_size.")
+    if messages.height > max_messages * MAX_BATCHES:
+        raise PlanError(f"{messages.height:,} messages are too many for batches of {max_messages:,}: raise run.batch_size.")
+    position = pl.int_range(pl.len(), dtype=pl.Int64)
+    return messages.with_columns(
+        batch=(position // max_messages).cast(pl.UInt32),
+        row=(position % max_messages).cast(pl.UInt16),
+    )
+
+
+def n_batches(n_messages: int, *, max_messages: int) -> int:
+    """How many batches `plan_batches` makes of so many messages."""
+    return -(-n_messages // max_messages)

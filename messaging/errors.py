@@ -1,0 +1,7 @@
+"""The root of the tree of exceptions that are meant to be read by a person."""
+
+from __future__ import annotations
+
+
+class TidingsError(Exception):
+    """One sentence that names the thing and the next step; the command line prints it and ends with code 2."""
