@@ -2,12 +2,44 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
+
 import polars as pl
 
 from messaging.errors import TidingsError
 
+BATCHES_PER_PART = 200  # a part is one Prefect flow run, and its page must stay readable
 MAX_ROWS = 1 << 16  # a reference has 16 bits for the row …
 MAX_BATCHES = 1 << 24  # … and 24 for the batch
+
+
+@dataclass(frozen=True, slots=True, order=True)
+class BatchRef:
+    """One batch of one run: all that crosses Prefect."""
+
+    run: int
+    batch: int
+
+    @property
+    def part(self) -> int:
+        return part_of(self.batch)
+
+    def __str__(self) -> str:
+        return f"batch {self.batch} of run {self.run}"
+
+
+def part_of(batch: int) -> int:
+    """The part a batch belongs to; batches and parts both count from 0."""
+    return batch // BATCHES_PER_PART
+
+
+def n_parts(n_batches: int) -> int:
+    return -(-n_batches // BATCHES_PER_PART)
+
+
+def batches_of_part(part: int, n_batches: int) -> range:
+    """The batch numbers of one part of a run that has `n_batches` in all."""
+    return range(part * BATCHES_PER_PART, min((part + 1) * BATCHES_PER_PART, n_batches))
 
 
 class PlanError(TidingsError):

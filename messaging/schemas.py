@@ -79,6 +79,41 @@ MESSAGES = pl.Schema(
     }
 )
 
+# Lake twins: what the freeze writes for analysts beside each file. No number, name, text or raw value in clear.
+PLANNED_TWIN = pl.Schema(
+    {
+        "run": pl.Int64,
+        "message_id": pl.Int64,
+        "batch": pl.UInt32,
+        "row": pl.UInt16,
+        "source_row": pl.UInt32,
+        "person_key": pl.String,
+        "masked_msisdn": pl.String,
+        "external_id": pl.String,
+        "country": pl.String,  # ISO 3166 of the number
+        "sender_id": pl.String,
+        "encoding": pl.String,
+        "segments": pl.UInt8,
+        "price": pl.Float64,
+        "currency": pl.String,
+        "variant": pl.String,  # null until a campaign has variants
+        "not_before": pl.Float64,
+        "not_after": pl.Float64,
+    }
+)
+EXCLUDED_TWIN = pl.Schema(
+    {
+        "run": pl.Int64,
+        "source_row": pl.UInt32,
+        "person_key": pl.String,
+        "masked_msisdn": pl.String,
+        "external_id": pl.String,
+        "country": pl.String,
+        "reason": pl.String,
+    }
+)
+REJECTS_TWIN = pl.Schema({"run": pl.Int64, "source_row": pl.UInt32, "column": pl.String, "rule": pl.String})
+
 # Names that mean something to Tidings in some frame, so no source column and no template field may bear them.
 RESERVED: frozenset[str] = frozenset(
     {*RAW, *CONTACTS, *REJECTS, *EXCLUDED, *AUDIENCE, *RENDERED, *MESSAGES}
