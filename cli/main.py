@@ -1,0 +1,191 @@
+"""The `tidings` command. Each command imports what it needs when it runs, so that --help answers at once."""
+
+from __future__ import annotations
+
+import sys
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from cli import arguments as arg
+from messaging.errors import TidingsError
+
+app = typer.Typer(
+    name="tidings",
+    help="Personalised SMS campaigns that account for every message.",
+    no_args_is_help=True,
+    add_completion=False,
+    pretty_exceptions_enable=False,  # a traceback with local variables would print numbers and texts
+    rich_markup_mode="rich",
+    context_settings={"help_option_names": ["-h", "--help"]},
+)
+
+
+@app.command()
+def demo(as_json: arg.Json = False) -> None:
+    """Send the demo campaign to invented people through a simulator, and print its account."""
+    from cli.demo import demo as run
+
+    raise typer.Exit(run(as_json=as_json))
+
+
+@app.command()
+def plan(
+    campaign: arg.CampaignName = None,
+    file: arg.SourceFile = None,
+    text: arg.Text = None,
+    template: arg.Template = None,
+    region: arg.Region = None,
+    phone: arg.Phone = None,
+    sender: arg.Sender = None,
+    gateway: arg.GatewayAccount = None,
+    consent: arg.ConsentNote = None,
+    run_key: arg.RunKey = None,
+    again: arg.Again = False,
+    at: arg.At = None,
+    as_json: arg.Json = False,
+) -> None:
+    """Show who would get what, and what it would cost. Nothing is sent; no server is needed."""
+    from cli.plan import plan as run
+
+    what = arg.WhatToSend(
+        campaign=campaign,
+        file=file,
+        text=text,
+        template=template,
+        region=region,
+        phone=phone,
+        sender=sender,
+        gateway=gateway,
+        consent=consent,
+        run_key=run_key,
+        again=again,
+        at=at,
+    )
+    raise typer.Exit(run(what, as_json=as_json))
+
+
+@app.command()
+def send(
+    campaign: arg.CampaignName = None,
+    file: arg.SourceFile = None,
+    text: arg.Text = None,
+    template: arg.Template = None,
+    region: arg.Region = None,
+    phone: arg.Phone = None,
+    sender: arg.Sender = None,
+    gateway: arg.GatewayAccount = None,
+    consent: arg.ConsentNote = None,
+    run_key: arg.RunKey = None,
+    again: arg.Again = False,
+    at: arg.At = None,
+    as_json: arg.Json = False,
+) -> None:
+    """Send a campaign: now, or once at a given time."""
+    from cli.send import send as run
+
+    what = arg.WhatToSend(
+        campaign=campaign,
+        file=file,
+        text=text,
+        template=template,
+        region=region,
+        phone=phone,
+        sender=sender,
+        gateway=gateway,
+        consent=consent,
+        run_key=run_key,
+        again=again,
+        at=at,
+    )
+    raise typer.Exit(run(what, as_json=as_json))
+
+
+@app.command()
+def deploy(campaign: arg.CampaignName = None, as_json: arg.Json = False) -> None:
+    """Put a campaign with its schedule on the Prefect server that `tidings up` runs."""
+    from cli.deploy import deploy as run
+
+    raise typer.Exit(run(campaign, as_json=as_json))
+
+
+@app.command()
+def up() -> None:
+    """Start everything a person needs: Prefect's server and worker, and the simulator. Ctrl-C stops it cleanly."""
+    from cli.supervisor import up as run
+    from config.settings import load_settings
+
+    raise typer.Exit(run(load_settings()))
+
+
+@app.command()
+def status(run_name: arg.RunName = None, as_json: arg.Json = False) -> None:
+    """Show where a run stands: every message, accounted for."""
+    from cli.status import status as run
+
+    raise typer.Exit(run(run_name, as_json=as_json))
+
+
+@app.command()
+def runs(as_json: arg.Json = False) -> None:
+    """List the latest runs."""
+    from cli.status import runs as run
+
+    raise typer.Exit(run(as_json=as_json))
+
+
+@app.command()
+def audit(run_name: arg.RunName = None, as_json: arg.Json = False) -> None:
+    """Check the ledger's equations for a run; ends with 1 and the difference when one does not hold."""
+    from cli.audit import audit as run
+
+    raise typer.Exit(run(run_name, as_json=as_json))
+
+
+@app.command()
+def sql(
+    query: Annotated[str, typer.Argument(help="One query, such as 'select * from campaign_funnel'.")],
+    as_json: arg.Json = False,
+    as_csv: Annotated[bool, typer.Option("--csv", help="Print CSV instead.")] = False,
+) -> None:
+    """Ask the analytics a question in SQL."""
+    from cli.sql import sql as run
+
+    raise typer.Exit(run(query, as_json=as_json, as_csv=as_csv))
+
+
+@app.command()
+def simulator(
+    port: Annotated[int | None, typer.Option(min=0, max=65535, help="0: any free port.", show_default="4280")] = None,
+    seed: Annotated[int, typer.Option(help="The same seed, the same answers.")] = 1,
+) -> None:
+    """Run the simulated gateway alone (docs/simulator.md)."""
+    from cli.simulator import simulator as run
+
+    raise typer.Exit(run(port=port, seed=seed))
+
+
+@app.command()
+def suppress(
+    file: Annotated[Path, typer.Argument(help="A CSV with the numbers that must not be texted.")],
+    region: arg.Region = None,
+    reason: Annotated[str, typer.Option(help="Why, in a word.")] = "opted out",
+    as_json: arg.Json = False,
+) -> None:
+    """Add the numbers of a file to the suppressions: no campaign texts them any more."""
+    from cli.suppress import suppress as run
+
+    raise typer.Exit(run(file, region=region, reason=reason, as_json=as_json))
+
+
+def main() -> None:
+    """Run a command; what is meant for a person ends as one sentence and exit code 2, without a traceback."""
+    try:
+        app()
+    except TidingsError as error:
+        print(f"tidings: {error}", file=sys.stderr)
+        raise SystemExit(2) from None
+    except KeyboardInterrupt:
+        print("tidings: stopped.", file=sys.stderr)
+        raise SystemExit(130) from None
