@@ -1,0 +1,126 @@
+"""What goes into the ledger and comes out of it. Rows are positions in a batch, from 0."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from enum import StrEnum
+from typing import NamedTuple
+
+from messaging.batches import BatchRef
+from messaging.outcomes import Outcome
+
+
+class ClaimKind(StrEnum):
+    """Why messages are submitted."""
+
+    SUBMIT = "submit"
+    RESUBMIT = "resubmit"  # unconfirmed ones, with the same reference, where the gateway refuses duplicates
+
+
+class StopReason(StrEnum):
+    """Why a planned message is never to be sent."""
+
+    OPTED_OUT = "opted_out"
+    TOO_LATE = "too_late"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Lease:
+    """The right to work a batch. n_claims: the number that its next claim will have."""
+
+    ref: BatchRef
+    owner: str  # one task attempt, not one process
+    fence: int
+    n_claims: int
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Busy:
+    """Somebody else holds the lease, until then unless it is renewed."""
+
+    ref: BatchRef
+    expires_at: float
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Recipients:
+    """Whom the messages of a batch go to, by row: what is looked up before they may leave."""
+
+    person_keys: Sequence[str]
+    sender_ids: Sequence[str | None]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ClaimRequest:
+    """Asking again with the same claim_no returns the same claim."""
+
+    lease: Lease
+    claim_no: int
+    recipients: Recipients
+    most: int  # messages that the sender can take now
+    is_bulk: bool  # all of them go into one request
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Claim:
+    """Messages that one sender may submit, once, and soon.
+
+    start_in_s, send_for_s: from `now` of the answer to the first message's slot, and to the instant after which
+    nothing may leave. A sender measures them from before it asked, so a slow answer only shortens its time.
+    """
+
+    ref: BatchRef
+    claim_no: int
+    fence: int
+    account: str
+    rows: Sequence[int]
+    request_key: str
+    slot_at: float
+    step_s: float
+    send_before: float
+    start_in_s: float
+    send_for_s: float
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Wait:
+    """Nothing may be claimed yet; the lease was renewed. Ask again after so long, or earlier."""
+
+    wait_s: float
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Ended:
+    """Nothing more will be claimed: STALE, the state of the run, or one of messaging.tally's words."""
+
+    why: str
+
+
+STALE = "stale"  # somebody else has taken the batch
+
+
+class Settlement(NamedTuple):
+    """What came of one message of a claim."""
+
+    row: int
+    outcome: Outcome
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Settled:
+    """n_applied: new in the ledger. n_repeated: it stood there already. n_late: decided otherwise meanwhile; kept as an event."""
+
+    n_applied: int
+    n_repeated: int
+    n_late: int
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Recorded:
+    """What became of a page of receipts. n_adopted: messages that a receipt proved to be accepted."""
+
+    n_new: int
+    n_repeated: int
+    n_unknown: int
+    n_adopted: int

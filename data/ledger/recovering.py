@@ -1,0 +1,82 @@
+"""What a dead holder left open: perhaps sent, so unconfirmed, unless a receipt knows better."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import TYPE_CHECKING, Any
+
+import orjson
+
+from data.ledger.events import write_event
+from data.ledger.rules import Rules
+from data.ledger.standing import Standing, read_receipts_of, read_standings, with_receipt, write_standings
+from data.ledger.statements import statement
+from messaging.batches import BatchRef
+from messaging.outcomes import OutcomeStatus
+
+if TYPE_CHECKING:
+    from sqlalchemy.engine import Connection
+
+
+def expire_leases(connection: Connection, rules: Rules, now: float) -> list[BatchRef]:
+    """Fence off every holder that is silent for longer than its lease, so that no message stays in flight for ever.
+
+    Returns the batches. Nobody becomes their owner: whoever works them next just takes them.
+    """
+    span = {"now": now, "too_far": now + rules.lease_s + rules.clock_horizon_s}
+    expired = [BatchRef(*row) for row in connection.execute(statement("expired_leases"), span)]
+    for ref in expired:
+        fence = connection.execute(statement("fence_off"), {"run": ref.run, "batch": ref.batch}).scalar_one()
+        recover(connection, ref, fence, now)
+    return expired
+
+
+def recover(connection: Connection, ref: BatchRef, fence: int, now: float) -> None:
+    """Close the claims that were left open under a fence older than this one."""
+    key = {"run": ref.run, "batch": ref.batch}
+    for claim in connection.execute(statement("open_claims"), key | {"fence": fence}).all():
+        _doubt(connection, ref, claim, now)
+        connection.execute(statement("doubt_claim"), key | {"claim_no": claim.claim_no})
+
+
+def _doubt(connection: Connection, ref: BatchRef, claim: Any, now: float) -> None:
+    rows = rows_of(claim)
+    before = read_standings(connection, ref, claim.first_row, claim.last_row)
+    receipts = read_receipts_of(connection, ref, claim.first_row, claim.last_row)
+    after = []
+    for row in rows:
+        was = before.get(row)
+        if was is not None and not (was.is_in_flight and was.claim_no == claim.claim_no):
+            continue
+        now_stands = _in_doubt(was, row, claim, now)
+        for receipt in receipts.get(row, ()):
+            now_stands = with_receipt(now_stands, receipt, now=now)
+        after.append(now_stands)
+    write_standings(connection, ref, before, after)
+    doubt = {"rows": [standing.row for standing in after], "status": [standing.status for standing in after]}
+    write_event(connection, "doubt", ref, doubt, claim_no=claim.claim_no, now=now)
+
+
+def _in_doubt(was: Standing | None, row: int, claim: Any, now: float) -> Standing:
+    fresh = was or Standing(row=row, claim_no=claim.claim_no, status=-1)
+    return fresh._replace(
+        status=int(OutcomeStatus.UNCONFIRMED),
+        attempts=attempts_after(fresh, claim.fence, on_wire=True),
+        attempts_fence=claim.fence,
+        retry_at=None,
+        error_kind=None,
+        error_code=None,
+        settled_at=now,
+    )
+
+
+def attempts_after(standing: Standing, fence: int, *, on_wire: bool) -> int:
+    """Requests that were on the wire under this fence, this one included if it was."""
+    earlier = standing.attempts if standing.attempts_fence == fence else 0
+    return earlier + on_wire
+
+
+def rows_of(claim: Any) -> Sequence[int]:
+    """The rows of a stored claim: a list, or its whole span."""
+    rows: Sequence[int] = orjson.loads(claim.rows) if claim.rows else range(claim.first_row, claim.last_row)
+    return rows

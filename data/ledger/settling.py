@@ -1,0 +1,238 @@
+"""What the gateway said, message by message. Repeatable, in parts, and never louder than what is known better."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from enum import Enum, auto
+from typing import TYPE_CHECKING, Any
+
+from data.ledger.events import write_event
+from data.ledger.records import Claim, Settled, Settlement
+from data.ledger.recovering import attempts_after
+from data.ledger.rules import Rules
+from data.ledger.standing import (
+    Standing,
+    StoredReceipt,
+    is_of_another_copy,
+    read_receipts_of,
+    read_standings,
+    with_receipt,
+    write_standings,
+)
+from data.ledger.statements import statement
+from messaging.outcomes import ErrorKind, Outcome, OutcomeStatus
+
+if TYPE_CHECKING:
+    from sqlalchemy.engine import Connection
+
+
+class _Weight(Enum):
+    """What an outcome is worth beside what the ledger has of its message by now."""
+
+    FIRST = auto()  # the message is in flight in this very claim
+    BETTER = auto()  # it was decided meanwhile, and this says more
+    SAME = auto()  # this settle was committed before, and the word of it lost
+    LATE = auto()  # evidence that changes nothing: kept as an event, and shown
+
+
+def settle(
+    connection: Connection,
+    claim: Claim,
+    settlements: Sequence[Settlement],
+    blocked_s: float,
+    jitter: float,
+    rules: Rules,
+    now: float,
+) -> Settled:
+    """Settle some messages of a claim, also after its lease was lost: what the gateway said is evidence.
+
+    blocked_s: how long the gateway asked the whole account to wait from now; 0: it did not. jitter: 0 … 1, spreads
+    the next attempts.
+    """
+    if not settlements:
+        return Settled(n_applied=0, n_repeated=0, n_late=0)
+    ref = claim.ref
+    rows = [settlement.row for settlement in settlements]
+    span = min(rows), max(rows) + 1
+    before = read_standings(connection, ref, *span)
+    weights = [_weigh(before.get(row), claim.claim_no, outcome) for row, outcome in settlements]
+    applied = [
+        (settlement, weight)
+        for settlement, weight in zip(settlements, weights, strict=True)
+        if weight in {_Weight.FIRST, _Weight.BETTER}
+    ]
+    late = [
+        settlement for settlement, weight in zip(settlements, weights, strict=True) if weight is _Weight.LATE
+    ]
+    n_first = weights.count(_Weight.FIRST)
+    receipts = read_receipts_of(connection, ref, *span) if n_first else {}
+
+    after = [_after(before.get(s.row), claim, s, jitter, rules, now) for s, _ in applied]
+    write_standings(connection, ref, before, [_with_receipts(standing, receipts, now) for standing in after])
+    if n_first:
+        key = {"run": ref.run, "batch": ref.batch, "claim_no": claim.claim_no, "n": n_first}
+        connection.execute(statement("settle_claim"), key)
+    _write_outcomes(connection, claim, [s for s, _ in applied], after, now)
+    _write_adopted(connection, claim, after, receipts, now)
+    _write_late(connection, claim, late, before, now)
+    _write_other_copies(connection, claim, after, receipts, now)
+    if blocked_s > 0 and len(applied) + len(late):
+        _block(connection, claim.account, blocked_s, rules, now)
+    return Settled(n_applied=len(applied), n_repeated=weights.count(_Weight.SAME), n_late=len(late))
+
+
+def _weigh(was: Standing | None, claim_no: int, outcome: Outcome) -> _Weight:
+    if was is None or (was.is_in_flight and was.claim_no == claim_no):
+        return _Weight.FIRST
+    if was.is_in_flight:
+        return _Weight.LATE  # a newer claim holds the message; it cannot be called back
+    is_ours = was.claim_no == claim_no
+    if is_ours and was.status == outcome.status and was.gateway_message_id == outcome.gateway_message_id:
+        return _Weight.SAME
+    if outcome.status == OutcomeStatus.ACCEPTED:
+        is_new = was.status != OutcomeStatus.ACCEPTED or was.gateway_message_id is None
+        return _Weight.BETTER if is_new else _Weight.LATE
+    if is_ours and was.status == OutcomeStatus.UNCONFIRMED and was.decision is None:
+        return _Weight.BETTER
+    return _Weight.LATE
+
+
+def _after(
+    was: Standing | None, claim: Claim, settlement: Settlement, jitter: float, rules: Rules, now: float
+) -> Standing:
+    """The message with this outcome, before any receipt."""
+    row, outcome = settlement
+    error = outcome.error
+    is_counted_already = was is not None and not was.is_in_flight  # when its claim fell in doubt
+    fresh = was or Standing(row=row, claim_no=claim.claim_no, status=-1)
+    if is_counted_already:
+        attempts = fresh.attempts if outcome.on_wire else max(0, fresh.attempts - 1)
+    else:
+        attempts = attempts_after(fresh, claim.fence, on_wire=outcome.on_wire)
+    return fresh._replace(
+        claim_no=fresh.claim_no if is_counted_already else claim.claim_no,
+        status=int(outcome.status),
+        attempts=attempts,
+        attempts_fence=fresh.attempts_fence if is_counted_already else claim.fence,
+        retry_at=_retry_at(outcome, attempts, jitter, rules, now),
+        gateway_message_id=outcome.gateway_message_id,
+        error_kind=None if error is None else error.kind.value,
+        error_code=None if error is None else error.code,
+        stop_reason=None,
+        settled_at=now,
+    )
+
+
+def _retry_at(outcome: Outcome, attempts: int, jitter: float, rules: Rules, now: float) -> float | None:
+    """When an unsent message may be claimed again. None: not by this task run, it would meet the same answer."""
+    if outcome.status != OutcomeStatus.UNSENT or (outcome.error is not None and outcome.error.permanent):
+        return None
+    if outcome.error is not None and outcome.error.kind == ErrorKind.HELD_BACK:
+        return now
+    back_off_s = min(rules.back_off_s * 2.0 ** min(max(attempts - 1, 0), 16), rules.longest_back_off_s)
+    return now + back_off_s * (0.5 + 0.5 * jitter)
+
+
+def _with_receipts(standing: Standing, receipts: dict[int, list[StoredReceipt]], now: float) -> Standing:
+    for receipt in receipts.get(standing.row, ()):
+        standing = with_receipt(standing, receipt, now=now)
+    return standing
+
+
+def _write_outcomes(
+    connection: Connection,
+    claim: Claim,
+    settlements: Sequence[Settlement],
+    after: Sequence[Standing],
+    now: float,
+) -> None:
+    if not settlements:
+        return
+    payload = _as_arrays(settlements) | {"attempt": [standing.attempts for standing in after]}
+    write_event(connection, "outcomes", claim.ref, payload, claim_no=claim.claim_no, now=now)
+
+
+def _write_late(
+    connection: Connection, claim: Claim, late: Sequence[Settlement], before: dict[int, Standing], now: float
+) -> None:
+    """A late `accepted` beside another accepted or a newer claim may mean that the person gets it twice: say so."""
+    if not late:
+        return
+    payload = _as_arrays(late) | {
+        "attempt": [before[settlement.row].attempts for settlement in late],
+        "possible_duplicate": [s.outcome.status == OutcomeStatus.ACCEPTED for s in late],
+    }
+    write_event(connection, "late", claim.ref, payload, claim_no=claim.claim_no, now=now)
+
+
+def _write_adopted(
+    connection: Connection,
+    claim: Claim,
+    after: Sequence[Standing],
+    receipts: dict[int, list[StoredReceipt]],
+    now: float,
+) -> None:
+    """Messages whose receipt was here first and knew better than their outcome."""
+    proved = [s for s in after if s.row in receipts and s.status != OutcomeStatus.ACCEPTED]
+    if not proved:
+        return
+    payload = {
+        "rows": [standing.row for standing in proved],
+        "gateway_message_id": [receipts[standing.row][0].gateway_message_id for standing in proved],
+    }
+    write_event(connection, "adopted", claim.ref, payload, now=now)
+
+
+def _write_other_copies(
+    connection: Connection,
+    claim: Claim,
+    after: Sequence[Standing],
+    receipts: dict[int, list[StoredReceipt]],
+    now: float,
+) -> None:
+    copies = [
+        receipt
+        for standing in after
+        for receipt in receipts.get(standing.row, ())
+        if is_of_another_copy(standing, receipt)
+    ]
+    write_copies(connection, claim.ref, copies, claim_no=claim.claim_no, now=now)
+
+
+def write_copies(
+    connection: Connection, ref: Any, copies: Sequence[StoredReceipt], *, claim_no: int | None, now: float
+) -> None:
+    """Receipts that name another message of the gateway than the one we know of, as evidence of a possible duplicate."""
+    if not copies:
+        return
+    n = len(copies)
+    payload = {
+        "rows": [copy.row for copy in copies],
+        "status": [int(OutcomeStatus.ACCEPTED)] * n,
+        "gateway_message_id": [copy.gateway_message_id for copy in copies],
+        "error_kind": [None] * n,
+        "error_code": [None] * n,
+        "attempt": [0] * n,
+        "possible_duplicate": [True] * n,
+    }
+    write_event(connection, "late", ref, payload, claim_no=claim_no, now=now)
+
+
+def _as_arrays(settlements: Sequence[Settlement]) -> dict[str, list[Any]]:
+    errors = [outcome.error for _, outcome in settlements]
+    return {
+        "rows": [row for row, _ in settlements],
+        "status": [int(outcome.status) for _, outcome in settlements],
+        "gateway_message_id": [outcome.gateway_message_id for _, outcome in settlements],
+        "error_kind": [None if error is None else error.kind.value for error in errors],
+        "error_code": [None if error is None else error.code for error in errors],
+    }
+
+
+def _block(connection: Connection, account: str, blocked_s: float, rules: Rules, now: float) -> None:
+    until = {
+        "account": account,
+        "blocked_until": now + min(blocked_s, rules.longest_block_s),
+        "too_far": now + rules.longest_block_s,
+    }
+    connection.execute(statement("block_account"), until)

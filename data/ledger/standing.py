@@ -1,0 +1,139 @@
+"""How one message stands in the ledger, and the only door through which that changes.
+
+A change is compared with what was read in the same transaction: if the row differs by then, the whole transaction is
+undone, because the ledger's lock was not held.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import TYPE_CHECKING, NamedTuple
+
+from data.ledger.statements import statement
+from messaging.outcomes import OutcomeStatus, ReceiptStatus
+
+if TYPE_CHECKING:
+    from sqlalchemy.engine import Connection
+
+    from messaging.batches import BatchRef
+
+
+class LedgerChanged(RuntimeError):
+    """A message changed between being read and being written: somebody writes without the ledger's lock."""
+
+
+class Standing(NamedTuple):
+    """The outcome of a message so far: a row of `outcomes`. A message in its first attempt has none yet."""
+
+    row: int
+    claim_no: int | None  # None: decided without a claim
+    status: int
+    attempts: int = 0
+    attempts_fence: int = 0
+    retry_at: float | None = None
+    gateway_message_id: str | None = None
+    error_kind: str | None = None
+    error_code: str | None = None
+    decision: str | None = None
+    stop_reason: str | None = None
+    receipt: int | None = None
+    receipt_code: str | None = None
+    receipt_at: float | None = None
+    settled_at: float | None = None
+
+    @property
+    def is_in_flight(self) -> bool:
+        return self.status == OutcomeStatus.IN_FLIGHT
+
+
+class StoredReceipt(NamedTuple):
+    """A receipt of a message of ours."""
+
+    row: int
+    gateway_message_id: str
+    part: int
+    status: int
+    code: str | None
+    done_at: float | None
+    received_at: float
+
+
+def read_standings(
+    connection: Connection, ref: BatchRef, first_row: int, last_row: int
+) -> dict[int, Standing]:
+    """Row → standing for the messages of first_row … last_row - 1 that have one."""
+    span = {"run": ref.run, "batch": ref.batch, "first_row": first_row, "last_row": last_row}
+    found = connection.execute(statement("read_standings"), span)
+    return {standing.row: standing for standing in map(Standing._make, found)}
+
+
+def write_standings(
+    connection: Connection, ref: BatchRef, before: Mapping[int, Standing], after: Sequence[Standing]
+) -> None:
+    """Write what has changed. before: as read in this transaction. Raises LedgerChanged."""
+    if not after:  # SQLAlchemy executes a statement once, without values, for an empty list
+        return
+    run, batch, nothing = ref.run, ref.batch, Standing(row=-1, claim_no=None, status=-1)
+    rows = []
+    for standing in after:
+        was = before.get(standing.row, nothing)
+        values = standing._asdict()
+        values["run"] = run
+        values["batch"] = batch
+        values["was_status"] = was.status
+        values["was_claim_no"] = -1 if was.claim_no is None else was.claim_no
+        rows.append(values)
+    n_written = connection.execute(statement("write_standing"), rows).rowcount
+    if n_written != len(rows):
+        raise LedgerChanged(
+            f"{ref}: {len(rows) - n_written} messages changed while their outcomes were written"
+        )
+
+
+def read_receipts_of(
+    connection: Connection, ref: BatchRef, first_row: int, last_row: int
+) -> dict[int, list[StoredReceipt]]:
+    """Row → its receipts in the order they came, for the messages of a span that have any."""
+    span = {"run": ref.run, "batch": ref.batch, "first_row": first_row, "last_row": last_row}
+    found: dict[int, list[StoredReceipt]] = {}
+    for receipt in map(StoredReceipt._make, connection.execute(statement("waiting_receipts"), span)):
+        found.setdefault(receipt.row, []).append(receipt)
+    return found
+
+
+def with_receipt(standing: Standing, receipt: StoredReceipt, *, now: float) -> Standing:
+    """The message after this receipt, which must not be in flight.
+
+    A receipt is proof of acceptance whatever the outcome says, and a status never gives way to a lower one.
+    """
+    if standing.status != OutcomeStatus.ACCEPTED:
+        standing = standing._replace(
+            status=int(OutcomeStatus.ACCEPTED),
+            gateway_message_id=receipt.gateway_message_id or standing.gateway_message_id,
+            retry_at=None,
+            error_kind=None,
+            error_code=None,
+            stop_reason=None,
+            settled_at=now,
+        )
+    if standing.receipt is not None and standing.receipt >= receipt.status:
+        return standing
+    return standing._replace(
+        receipt=int(ReceiptStatus(receipt.status)),
+        receipt_code=receipt.code,
+        receipt_at=receipt.received_at if receipt.done_at is None else receipt.done_at,
+    )
+
+
+def is_of_another_copy(standing: Standing, receipt: StoredReceipt) -> bool:
+    """The receipt names another message of the gateway than the one we know of: the person may have got it twice.
+
+    Only where it speaks of the whole message: some gateways give each part an id of its own.
+    """
+    return (
+        standing.status == OutcomeStatus.ACCEPTED
+        and receipt.part == 0
+        and bool(standing.gateway_message_id)
+        and bool(receipt.gateway_message_id)
+        and standing.gateway_message_id != receipt.gateway_message_id
+    )

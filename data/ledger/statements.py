@@ -1,0 +1,18 @@
+"""The ledger's SQL as prepared statements: parsing a text for its parameters costs more than running it."""
+
+from __future__ import annotations
+
+from functools import cache
+
+import sqlalchemy as sa
+
+from data.sql import sql
+
+LISTS = {"suppressed": "person_keys", "known_receipts": "gateway_message_ids"}
+
+
+@cache
+def statement(name: str) -> sa.TextClause:
+    """data/sql/ledger/<name>.sql, ready to execute; a parameter in LISTS takes a list."""
+    text = sa.text(sql(f"ledger/{name}"))
+    return text.bindparams(sa.bindparam(LISTS[name], expanding=True)) if name in LISTS else text

@@ -1,0 +1,8 @@
+-- ledger/open_claims · grain: one row per claim that was left open under a fence older than this one
+select claim_no, fence, first_row, last_row, rows
+from claims
+where run = :run
+  and batch = :batch
+  and state = 'open'
+  and fence < :fence
+order by claim_no;
