@@ -1,0 +1,46 @@
+"""The ledger behind the writer of this process."""
+
+from __future__ import annotations
+
+import asyncio
+import math
+from collections.abc import Sequence
+
+from data.ledger.claiming import claim
+from data.ledger.leasing import give_back, take
+from data.ledger.records import Busy, Claim, ClaimRequest, Ended, Lease, Settled, Settlement, Wait
+from data.ledger.rules import Rules
+from data.ledger.settling import settle
+from data.ledger.tallying import tally_batch
+from data.writer import Writer
+from messaging.batches import BatchRef
+from messaging.tally import BatchTally
+
+
+class StoreLedger:
+    """LedgerDoor on the store. Its methods are called on the process's event loop."""
+
+    def __init__(self, writer: Writer, rules: Rules) -> None:
+        self._writer = writer
+        self._rules = rules
+
+    async def take(self, ref: BatchRef, owner: str) -> Lease | Busy:
+        return await asyncio.wrap_future(self._writer.ask(take, ref, owner, self._rules))
+
+    async def claim(self, request: ClaimRequest) -> Claim | Wait | Ended:
+        return await asyncio.wrap_future(self._writer.ask(claim, request, self._rules))
+
+    async def settle(
+        self, claim: Claim, settlements: Sequence[Settlement], *, blocked_s: float, jitter: float
+    ) -> Settled:
+        """Tried as long as the process lives: what the gateway said must not be forgotten."""
+        asked = self._writer.ask(
+            settle, claim, settlements, blocked_s, jitter, self._rules, patience_s=math.inf
+        )
+        return await asyncio.wrap_future(asked)
+
+    async def give_back(self, lease: Lease) -> bool:
+        return await asyncio.wrap_future(self._writer.ask(give_back, lease))
+
+    async def tally(self, ref: BatchRef, ended: str) -> BatchTally:
+        return await asyncio.wrap_future(self._writer.ask(tally_batch, ref, ended))
