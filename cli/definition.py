@@ -1,0 +1,106 @@
+"""The campaign that a command line means: one by name or file, or one made of the line's own words."""
+
+from __future__ import annotations
+
+import re
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from cli.arguments import WhatToSend
+from messaging.errors import TidingsError
+
+if TYPE_CHECKING:
+    from data.definitions import LoadedCampaign
+    from messaging.campaign import Campaign
+
+
+class UnclearLine(TidingsError):
+    """The command line does not say what to send, or says it twice."""
+
+
+def load_what(what: WhatToSend, *, var_dir: Path) -> LoadedCampaign:
+    """The campaign to plan or send, checked.
+
+    One made of the line's words, or changed by them, is kept in var/campaigns under the fingerprint of its content:
+    Prefect is handed a path and never a text, and the same line means the same campaign.
+    """
+    from data.definitions import load_campaign
+
+    if what.campaign is None:
+        return _kept(_campaign_of_the_line(what), var_dir)
+    if what.file or what.text or what.template:
+        raise UnclearLine(
+            f"{what.campaign} is a whole campaign: name it alone, or give --file with --text or --template instead."
+        )
+    loaded = load_campaign(what.campaign, here=Path.cwd())
+    changes = _changes(loaded.campaign, what)
+    if not changes:
+        return loaded
+    return _kept({**_with_absolute_files(loaded), **changes}, var_dir)
+
+
+def _campaign_of_the_line(what: WhatToSend) -> dict[str, Any]:
+    if what.file is None:
+        raise UnclearLine(
+            "say what to send: a campaign (tidings send welcome), or --file contacts.csv with --text 'Hi …'."
+        )
+    if (what.text is None) == (what.template is None):
+        raise UnclearLine(f"give the text for {what.file} either with --text '…' or with --template FILE.")
+    message = {
+        "text": what.text,
+        "template": _absolute(what.template),
+        "sender_id": what.sender,
+    }
+    audience = {"file": _absolute(what.file), "region": what.region, "phone": what.phone}
+    return {
+        "name": re.sub(r"[^A-Za-z0-9._-]+", "-", what.file.stem).strip("-._")[:48] or "line",
+        "audience": _said(audience),
+        "message": _said(message),
+        "gateway": {"account": what.gateway or "sim"},
+        **_consent(what),
+    }
+
+
+def _changes(campaign: Campaign, what: WhatToSend) -> dict[str, Any]:
+    """What the line says besides the name of a campaign, as sections of it."""
+    audience = _said({"region": what.region, "phone": what.phone})
+    sender = _said({"sender_id": what.sender})
+    gateway = _said({"account": what.gateway})
+    sections = {"audience": audience, "message": sender, "gateway": gateway}
+    changed = {
+        name: {**_said(getattr(campaign, name).model_dump(mode="json")), **said}
+        for name, said in sections.items()
+        if any(getattr(getattr(campaign, name), key) != value for key, value in said.items())
+    }
+    return {**changed, **_consent(what)}
+
+
+def _with_absolute_files(loaded: LoadedCampaign) -> dict[str, Any]:
+    """The definition as a file elsewhere would have to write it."""
+    definition = loaded.campaign.model_dump(mode="json", exclude_none=True)
+    for section, key in (("audience", "file"), ("message", "template"), ("gateway", "prices")):
+        if key in definition[section]:
+            definition[section][key] = str((loaded.base / definition[section][key]).resolve())
+    return definition
+
+
+def _kept(definition: dict[str, Any], var_dir: Path) -> LoadedCampaign:
+    from data.definitions import load_campaign, write_campaign
+    from messaging.campaign import fingerprint, parse_campaign
+
+    campaign = parse_campaign(definition)
+    path = var_dir / "campaigns" / f"{campaign.name}-{fingerprint(campaign)[:12]}.toml"
+    write_campaign(campaign, path)
+    return load_campaign(str(path), here=Path.cwd())
+
+
+def _consent(what: WhatToSend) -> dict[str, Any]:
+    return {"consent": {"basis": "attested", "note": what.consent}} if what.consent else {}
+
+
+def _absolute(path: Path | None) -> str | None:
+    return None if path is None else str(path.expanduser().absolute())
+
+
+def _said(section: dict[str, Any]) -> dict[str, Any]:
+    return {key: value for key, value in section.items() if value is not None}

@@ -1,0 +1,61 @@
+"""`tidings plan`: who would get what, and what it would cost. Nothing leaves, and no server is needed."""
+
+from __future__ import annotations
+
+import time
+from typing import TYPE_CHECKING
+
+from rich.panel import Panel
+from rich.text import Text
+
+from cli.arguments import WhatToSend
+from cli.definition import load_what
+from cli.instance import open_here
+from cli.output import EXIT_OK, counts, ladder, print_json, screen
+from config.settings import load_settings
+
+if TYPE_CHECKING:
+    from engine.plan import Plan
+    from messaging.plan_summary import PlanSummary
+
+N_SAMPLES = 5
+
+
+def plan(what: WhatToSend, *, as_json: bool) -> int:
+    settings = load_settings()
+    with open_here(settings) as instance:
+        loaded = load_what(what, var_dir=settings.var_dir)
+        from engine.plan import make_plan
+
+        made = make_plan(
+            loaded.campaign, base=loaded.base, store=instance.store, keys=instance.keys, now=time.time()
+        )
+    if as_json:
+        print_json(made.summary.as_dict())
+    else:
+        _print_plan(made)
+    return EXIT_OK
+
+
+def _print_plan(made: Plan) -> None:
+    screen.print(f"[bold]{made.summary.campaign}[/bold] · plan · nothing was sent")
+    for notice in made.summary.notices:
+        screen.print(f"[yellow]note[/yellow] {notice}")
+    print_funnel_of_plan(made.summary)
+    for sample in made.samples(N_SAMPLES):
+        title = f"{sample.masked_msisdn} · {sample.segments} segment{'s' * (sample.segments != 1)} · {sample.encoding}"
+        screen.print(Panel(Text(sample.text), title=title, title_align="left", border_style="dim", expand=False))
+
+
+def print_funnel_of_plan(summary: PlanSummary) -> None:
+    """Source rows down to messages, each step with its reasons, then segments and cost."""
+    table = ladder()
+    table.add_row("source rows", f"{summary.source_rows:,}", "")
+    table.add_row("− rejects", f"{summary.n_rejects:,}", counts(summary.rejects))
+    table.add_row("− excluded", f"{summary.n_excluded:,}", counts(summary.excluded))
+    if summary.holdout:
+        table.add_row("− holdout", f"{summary.holdout:,}", "")
+    table.add_row("[bold]= messages[/bold]", f"[bold]{summary.messages:,}[/bold]", counts(summary.regions))
+    table.add_row("  segments", f"{summary.segments:,}", counts(summary.encodings))
+    table.add_row("  cost", f"{summary.cost:,.2f}", summary.currency)
+    screen.print(table)
