@@ -49,6 +49,7 @@ class Simulation:
         self.lives: dict[str, asyncio.Task[None]] = {}
         self.stops: dict[str, StopSign] = {}
         self.broken: BaseException | None = None
+        self.unfinished = set(world.batches)  # as far as workers know; they do finished ones again, too
 
     async def play(self) -> None:
         scenario, world = self.world.scenario, self.world
@@ -66,18 +67,20 @@ class Simulation:
                 self._pauses(),
             )
         ]
-        await asyncio.sleep(scenario.chaos_s)
+        await self._until(scenario.chaos_s)
         for trouble in troubles:
             trouble.cancel()
         await asyncio.wait(troubles)
         self._become_calm()
-        await self._until_finished()
+        if not await self._until(LONGEST_S):
+            left = [self.world.tally(ref).in_words() for ref in self.world.batches]
+            raise PromiseBroken(f"not finished after {LONGEST_S:,.0f} s: {left}")
         self._check_the_end()
 
     def _hire(self) -> None:
         world = self.world
         world.counts["workers"] += 1
-        worker = Worker(world, f"worker {world.counts['workers']}")
+        worker = Worker(world, f"worker {world.counts['workers']}", self._trouble)
         self.workers.append(worker)
         self.stops[worker.name] = StopSign()
         self.lives[worker.name] = asyncio.ensure_future(self._live(worker))
@@ -95,10 +98,11 @@ class Simulation:
 
         async def thread(number: int) -> None:
             for attempt in range(10_000):
-                await worker.pass_time(draw.uniform(0.01, 2))
+                await worker.pass_time(draw.uniform(0.01, 4))
                 if self.stops[worker.name].is_set:
                     return
-                ref = draw.choice(sorted(world.batches))
+                candidates = world.batches if draw.random() < 0.1 else self.unfinished or world.batches
+                ref = draw.choice(sorted(candidates))
                 tally = await send_batch(
                     world.batches[ref],
                     f"{worker.name}-{number}-{attempt}",
@@ -111,7 +115,7 @@ class Simulation:
                     rules=world.scenario.rules,
                 )
                 world.counts[f"ended {tally.ended}"] += 1
-                self._check_drained(ref, tally)
+                self._look_at_tally(ref, tally)
 
         threads = [asyncio.ensure_future(thread(number)) for number in range(2)]
         try:
@@ -123,7 +127,9 @@ class Simulation:
             if one.done() and not one.cancelled():
                 one.result()
 
-    def _check_drained(self, ref: BatchRef, tally: BatchTally) -> None:
+    def _look_at_tally(self, ref: BatchRef, tally: BatchTally) -> None:
+        if not tally.needs_attention and not tally.in_flight:
+            self.unfinished.discard(ref)
         if tally.ended == DRAINED and tally.in_flight and self.world.scenario.n_workers == 1:
             raise PromiseBroken(f"{ref} has {tally.in_flight} in flight after a clean stop")
 
@@ -146,23 +152,37 @@ class Simulation:
             self.world.move_run(RunState.SENDING)
 
     def _alive(self) -> list[Worker]:
-        return [worker for worker in self.workers if not worker.is_dead and not self.lives[worker.name].done()]
+        return [
+            worker for worker in self.workers if not worker.is_dead and not self.lives[worker.name].done()
+        ]
+
+    def _trouble(self, worker: Worker) -> None:
+        if self.world.random.random() < 0.5:
+            self._kill(worker)
+            self._hire()
+        else:
+            self._stop_for_a_while(worker)
 
     def _crash(self) -> None:
         victims = self._alive()
         if victims:
-            victim = self.world.random.choice(victims)
-            victim.is_dead = True  # before its tasks learn of it: their clean-ups reach nothing any more
-            self.lives[victim.name].cancel()
-            self.world.counts["crashes"] += 1
+            self._kill(self.world.random.choice(victims))
         self._hire()
+
+    def _kill(self, victim: Worker) -> None:
+        victim.is_dead = True  # before its tasks learn of it: their clean-ups reach nothing any more
+        self.lives[victim.name].cancel()
+        self.world.counts["crashes"] += 1
 
     def _put_to_sleep(self) -> None:
         victims = self._alive()
         if victims:
-            lease_s = self.world.scenario.rules.lease_s
-            self.world.random.choice(victims).asleep_until_s = self.world.now_s + lease_s * self.world.random.uniform(0.5, 3)
-            self.world.counts["sleeps"] += 1
+            self._stop_for_a_while(self.world.random.choice(victims))
+
+    def _stop_for_a_while(self, victim: Worker) -> None:
+        lease_s = self.world.scenario.rules.lease_s
+        victim.asleep_until_s = self.world.now_s + lease_s * self.world.random.uniform(0.5, 3)
+        self.world.counts["sleeps"] += 1
 
     def _drain(self) -> None:
         victims = self._alive()
@@ -187,24 +207,33 @@ class Simulation:
             self.world.move_run(RunState.SENDING)
         self._hire()
 
-    async def _until_finished(self) -> None:
-        while self.broken is None:
+    async def _until(self, latest_s: float) -> bool:
+        """Until every message has its end, the last receipt too; False: it has not by then."""
+        while self.world.now_s < latest_s:
             await asyncio.sleep(1)
-            self.world.sweep()
+            if self.broken is not None:
+                raise self.broken
             tallies = [self.world.tally(ref) for ref in self.world.batches]
             is_open = any(tally.needs_attention or tally.in_flight for tally in tallies)
             if not is_open and not self.carrier.n_receipts_due:
-                return
-            if self.world.now_s > LONGEST_S:
-                raise PromiseBroken(f"not finished after {LONGEST_S:,.0f} s: {[tally.in_words() for tally in tallies]}")
-        raise self.broken
+                return True
+            if self.world.is_calm:
+                self.world.sweep()
+        return False
 
     def _check_the_end(self) -> None:
         statuses, taken = self.world.statuses(), self.carrier.taken
-        kept = {OutcomeStatus.REJECTED, OutcomeStatus.UNSENT, OutcomeStatus.UNCONFIRMED, OutcomeStatus.STOPPED}
+        kept = {
+            OutcomeStatus.REJECTED,
+            OutcomeStatus.UNSENT,
+            OutcomeStatus.UNCONFIRMED,
+            OutcomeStatus.STOPPED,
+        }
         planned = self.world.references.values()
         lost = [r for r in planned if r not in taken and statuses.get(r) not in kept]
-        hidden = [r for r in taken if statuses.get(r) not in {OutcomeStatus.ACCEPTED, OutcomeStatus.UNCONFIRMED}]
+        hidden = [
+            r for r in taken if statuses.get(r) not in {OutcomeStatus.ACCEPTED, OutcomeStatus.UNCONFIRMED}
+        ]
         if lost or hidden:
             raise PromiseBroken(f"{len(lost)} lost, {len(hidden)} hidden: {statuses}")
         self.world.counts["messages"] += len(statuses)
@@ -253,7 +282,9 @@ def main() -> int:
             return 1
     seconds = time.perf_counter() - began
     print(", ".join(f"{n:,} {what}" for what, n in sorted(counts.items())))
-    print(f"{arguments.seeds} campaigns in {seconds:.1f} s ({60 * arguments.seeds / seconds:.0f} a minute): all promises kept")
+    print(
+        f"{arguments.seeds} campaigns in {seconds:.1f} s ({60 * arguments.seeds / seconds:.0f} a minute): all promises kept"
+    )
     return 0
 
 

@@ -8,7 +8,15 @@ from collections.abc import Sequence
 
 from gateway_clients.base import Capabilities, LookedUp, MayLeave, Page
 from gateway_clients.verdicts import HELD_BACK, rejected, unconfirmed, unsent
-from messaging.outcomes import ErrorKind, Outcome, OutcomeStatus, OutgoingMessage, Receipt, ReceiptStatus, Reply
+from messaging.outcomes import (
+    ErrorKind,
+    Outcome,
+    OutcomeStatus,
+    OutgoingMessage,
+    Receipt,
+    ReceiptStatus,
+    Reply,
+)
 from tests.simulation.world import PromiseBroken, Worker, World
 
 
@@ -24,7 +32,9 @@ class Carrier:
         """The bytes arrive: from this instant the message is on its way to a person, unless it is refused."""
         world = self._world
         if world.now_s > world.deadline_s[message.reference]:
-            raise PromiseBroken(f"a message left {world.now_s - world.deadline_s[message.reference]:.2f} s late")
+            raise PromiseBroken(
+                f"a message left {world.now_s - world.deadline_s[message.reference]:.2f} s late"
+            )
         if world.chance(world.scenario.p_reject):
             return rejected(ErrorKind.INVALID_NUMBER).outcome(message.reference)
         self.taken[message.reference] += 1
@@ -66,7 +76,9 @@ class SimulatedClient:
     ) -> list[Outcome]:
         world, draw = self._world, self._world.random
         fault = draw.choice(FAULTS) if world.chance(world.scenario.p_fault) else ""
-        await self._worker.pass_time(draw.uniform(0.0005, 0.05) if draw.random() < 0.95 else draw.uniform(1, 5))
+        await self._worker.pass_time(
+            draw.uniform(0.0005, 0.05) if draw.random() < 0.95 else draw.uniform(1, 5)
+        )
         if fault == "no connection":
             return unsent(ErrorKind.CONNECT_FAILED, on_wire=False).outcomes(messages)
         if not may_leave():
@@ -85,7 +97,9 @@ class SimulatedClient:
         draw = self._world.random
         await self._worker.pass_time(draw.uniform(2, 20) if fault == "slow" else draw.uniform(0.001, 0.3))
 
-    def _told(self, messages: Sequence[OutgoingMessage], outcomes: list[Outcome], fault: str) -> list[Outcome]:
+    def _told(
+        self, messages: Sequence[OutgoingMessage], outcomes: list[Outcome], fault: str
+    ) -> list[Outcome]:
         draw = self._world.random
         match fault:
             case "throttle":

@@ -57,6 +57,7 @@ class Scenario:
     crash_every_s: float
     sleep_every_s: float
     drain_every_s: float
+    p_trouble: float
     p_fault: float
     p_reject: float
     p_lost_commit: float
@@ -72,23 +73,26 @@ class Scenario:
         bulk_size = draw.choice((1, 1, 1, 4, 9))
         return cls(
             seed=seed,
-            batch_sizes=tuple(draw.randint(1, 14) for _ in range(draw.randint(1, 3))),
-            rate_mps=draw.choice((None, 0.7, 3.0, 40.0)),
+            batch_sizes=tuple(draw.randint(1, 40) for _ in range(draw.randint(1, 3))),
+            rate_mps=draw.choice((None, 1.0, 3.0, 10.0)),
             bulk_size=bulk_size,
             concurrency=draw.choice((1, 2, 5)),
             n_workers=draw.choice((1, 2, 2, 3)),
-            chaos_s=draw.choice((20.0, 60.0)),
-            crash_every_s=draw.choice((3.0, 10.0, 1e9)),
+            chaos_s=draw.choice((10.0, 40.0)),
+            crash_every_s=draw.choice((2.0, 8.0, 1e9)),
             sleep_every_s=draw.choice((5.0, 15.0, 1e9)),
             drain_every_s=draw.choice((10.0, 1e9, 1e9)),
-            p_fault=draw.choice((0.0, 0.1, 0.4)),
+            p_trouble=draw.choice((0.0, 0.003, 0.01)),
+            p_fault=draw.choice((0.0, 0.1, 0.3)),
             p_reject=draw.choice((0.0, 0.1)),
             p_lost_commit=draw.choice((0.0, 0.05)),
             p_lost_word=draw.choice((0.0, 0.05, 0.2)),
             n_stops=draw.choice((0, 2, 5)),
             n_pauses=draw.choice((0, 0, 1, 2)),
             n_clock_jumps=draw.choice((0, 0, 0, 2)),
-            rules=Rules(lease_s=draw.choice((4.0, 10.0)), send_window_s=draw.choice((2.0, 30.0)), most_per_claim=5),
+            rules=Rules(
+                lease_s=draw.choice((4.0, 10.0)), send_window_s=draw.choice((2.0, 30.0)), most_per_claim=5
+            ),
         )
 
 
@@ -132,11 +136,15 @@ class World:
         return not self.is_calm and self.random.random() < probability
 
     def commit(self, fn: Callable[..., Any], *args: Any) -> Any:
-        """One transaction, and after it the ledger adds up."""
+        """One transaction, and if it changed anything, the ledger adds up after it."""
         with self._store.write.begin() as connection:
+            driver: Any = connection.connection.driver_connection
+            n_before = driver.total_changes
             answer = fn(connection, *args, self.wall_clock())
-        self._audit(fn.__name__)
-        self.counts["commits"] += 1
+            has_changed = driver.total_changes != n_before
+        if has_changed:
+            self._audit(fn.__name__)
+            self.counts["commits"] += 1
         self._trace.update(f"{self.now_s:.6f} {fn.__name__} {answer!r}".encode())
         return answer
 
@@ -188,21 +196,27 @@ class World:
             self.counts["claims given again"] += 1
             return
         self.counts["claims"] += 1
-        if claimed.fence != self.fence_of(claimed.ref):
-            raise PromiseBroken(f"fence {claimed.fence} claimed though the batch is at {self.fence_of(claimed.ref)}")
+        fence, expires_at = self.lease_of(claimed.ref)
+        if claimed.fence != fence:
+            raise PromiseBroken(f"fence {claimed.fence} claimed though the batch is at {fence}")
+        if claimed.send_before > min(expires_at, self.wall_clock() + self.scenario.rules.send_window_s):
+            raise PromiseBroken("a claim may send for longer than its lease")
         if self.run_state is not RunState.SENDING:
             raise PromiseBroken(f"a claim was made while the run was {self.run_state}")
         keys = self.batches[claimed.ref].recipients.person_keys
         if self.opted_out & {keys[row] for row in claimed.rows}:
             raise PromiseBroken("somebody was claimed after a STOP")
 
-    def fence_of(self, ref: BatchRef) -> int:
+    def lease_of(self, ref: BatchRef) -> tuple[int, float]:
+        """The fence of a batch and when its lease ends."""
         with self._store.write.connect() as connection:
-            fence = connection.execute(
-                sa.select(batches.c.fence).where(batches.c.run == ref.run, batches.c.batch == ref.batch)
-            ).scalar_one()
+            fence, expires_at = connection.execute(
+                sa.select(batches.c.fence, batches.c.expires_at).where(
+                    batches.c.run == ref.run, batches.c.batch == ref.batch
+                )
+            ).one()
             connection.rollback()
-        return int(fence)
+        return int(fence), float(expires_at)
 
     def tally(self, ref: BatchRef) -> BatchTally:
         with self._store.write.connect() as connection:
@@ -258,7 +272,10 @@ class World:
             references = self.sealer.seal_many(RUN, [batch] * size, range(size))
             yield BatchToSend(
                 ref=BatchRef(RUN, batch),
-                messages=[OutgoingMessage(reference=r, msisdn=f"+44{batch}{i}", text="hi") for i, r in enumerate(references)],
+                messages=[
+                    OutgoingMessage(reference=r, msisdn=f"+44{batch}{i}", text="hi")
+                    for i, r in enumerate(references)
+                ],
                 recipients=Recipients(
                     person_keys=[f"person {batch}-{row}" for row in range(size)], sender_ids=[None] * size
                 ),
@@ -277,10 +294,12 @@ def world_of(scenario: Scenario, loop: asyncio.AbstractEventLoop) -> Iterator[Wo
 class Worker:
     """A process: it can be killed, or stopped for a while, at any await; its doors notice before the core does."""
 
-    def __init__(self, world: World, name: str) -> None:
+    def __init__(self, world: World, name: str, trouble: Callable[[Worker], None]) -> None:
         self.world = world
         self.name = name
+        self._trouble = trouble
         self.is_dead = False
+        self.unsettled: Counter[tuple[int, int]] = Counter()  # (batch, claim number) → messages
         self.asleep_until_s = 0.0
 
     async def awake(self) -> None:
@@ -293,6 +312,9 @@ class Worker:
                 await asyncio.get_running_loop().create_future()
 
     async def pass_time(self, seconds: float) -> None:
+        """Wherever time passes, trouble may come: so it finds every await, not only the long ones."""
+        if self.world.chance(self.world.scenario.p_trouble):
+            self._trouble(self)
         await asyncio.sleep(seconds)
         await self.awake()
 
@@ -330,13 +352,24 @@ class WorkerLedger:
             return claim(connection, request, self._rules, now)
 
         answer: Claim | Wait | Ended = await self._ask(claim_checked, check=request.lease)
+        if isinstance(answer, Claim):
+            self._worker.unsettled[answer.ref.batch, answer.claim_no] += len(answer.rows)
+            self._check_cap()
         return answer
+
+    def _check_cap(self) -> None:
+        unsettled, scenario = +self._worker.unsettled, self._world.scenario
+        n = unsettled.total() if scenario.bulk_size == 1 else len(unsettled)
+        if n > 2 * scenario.concurrency:
+            raise PromiseBroken(f"{n} unsettled in one process, at a concurrency of {scenario.concurrency}")
 
     async def settle(
         self, claim: Claim, settlements: Sequence[Settlement], *, blocked_s: float, jitter: float
     ) -> Settled:
         settled: Settled = await self._ask(settle, claim, settlements, blocked_s, jitter, self._rules)
-        self._world.counts["late settles"] += settled.n_late
+        self._world.counts["late outcomes"] += settled.n_late
+        self._world.counts["settled after the lease"] += claim.fence != self._world.lease_of(claim.ref)[0]
+        self._worker.unsettled[claim.ref.batch, claim.claim_no] -= len(settlements)
         return settled
 
     async def give_back(self, lease: Lease) -> bool:
