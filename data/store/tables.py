@@ -33,6 +33,7 @@ accounts = sa.Table(
     sa.Column("concurrency", sa.Integer, nullable=False, server_default="50"),
     sa.Column("next_free_at", Instant, nullable=False, server_default="0"),
     sa.Column("blocked_until", Instant, nullable=False, server_default="0"),
+    sa.Column("receipt_cursor", sa.Text, comment="where the next pull of receipts goes on"),
 )
 
 runs = sa.Table(

@@ -18,6 +18,7 @@ def upgrade() -> None:
         sa.Column('concurrency', sa.Integer(), server_default='50', nullable=False),
         sa.Column('next_free_at', sa.Double(), server_default='0', nullable=False),
         sa.Column('blocked_until', sa.Double(), server_default='0', nullable=False),
+        sa.Column('receipt_cursor', sa.Text(), nullable=True, comment='where the next pull of receipts goes on'),
         sa.PrimaryKeyConstraint('account')
         )
     op.create_table('audit_log',

@@ -1,0 +1,78 @@
+"""What people write back: kept once, and whoever writes STOP is suppressed in the same commit."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from functools import cache
+from typing import TYPE_CHECKING, Any, NamedTuple
+
+import orjson
+import sqlalchemy as sa
+
+from data.sql import sql
+from messaging.outcomes import Reply
+from messaging.sealed import person_key
+from messaging.stop_words import is_stop
+
+if TYPE_CHECKING:
+    from sqlalchemy.engine import Connection
+
+
+class RecordedReplies(NamedTuple):
+    """n_stops: new replies that ask for no more. Repeated ones change nothing."""
+
+    n_new: int
+    n_stops: int
+
+
+def record_replies(
+    connection: Connection, account: str, replies: Sequence[Reply], *, person: bytes, now: float
+) -> RecordedReplies:
+    """Keep replies with their events, in the caller's transaction of the write engine.
+
+    person: the key of person keys. A reply is the same one when account and gateway_message_id are.
+    """
+    n_new = n_stops = 0
+    for reply in replies:
+        key = person_key(person, reply.msisdn)
+        if not _insert(connection, account, reply, key):
+            continue
+        asks_for_no_more = is_stop(reply.text)
+        told = {"person_key": key, "account": account, "is_stop": asks_for_no_more}
+        _write_event(connection, "reply", told, now)
+        if asks_for_no_more:
+            _suppress(connection, account, reply, key, now)
+        n_new += 1
+        n_stops += asks_for_no_more
+    return RecordedReplies(n_new, n_stops)
+
+
+def _insert(connection: Connection, account: str, reply: Reply, key: str) -> bool:
+    row = {
+        "account": account,
+        "gateway_message_id": reply.gateway_message_id,
+        "person_key": key,
+        "msisdn": reply.msisdn,
+        "to": reply.to,
+        "text": reply.text,
+        "received_at": reply.received_at,
+    }
+    return connection.execute(_statement("insert"), row).first() is not None
+
+
+def _suppress(connection: Connection, account: str, reply: Reply, key: str, now: float) -> None:
+    why = {"reason": "opted_out", "source": f"reply to {account}"}
+    row = why | {"person_key": key, "msisdn": reply.msisdn, "at": now}
+    if connection.execute(_statement("suppress"), row).first() is not None:
+        _write_event(connection, "suppression", why | {"person_key": key, "scope": ""}, now)
+
+
+def _write_event(connection: Connection, kind: str, payload: Mapping[str, Any], now: float) -> None:
+    event = {"run": None, "batch": None, "kind": kind, "claim_no": None, "at": now}
+    text = orjson.dumps(payload).decode()
+    connection.execute(sa.text(sql("ledger/write_event")), event | {"payload": text})
+
+
+@cache
+def _statement(name: str) -> sa.TextClause:
+    return sa.text(sql(f"replies/{name}"))

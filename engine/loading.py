@@ -1,0 +1,173 @@
+"""Loading: new events into the lake, runs folded to one row a message, the analytics swapped (design.md §4)."""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import polars as pl
+
+from data.analytics import publish_views
+from data.lake import manifest
+from data.lake.expanding import expand
+from data.lake.files import (
+    file_of_export,
+    only_loader,
+    read_tables,
+    remove_strangers,
+    write_frames,
+    write_tables,
+)
+from data.lake.folding import fold_messages
+from data.lake.schemas import EVENTS, RUNS
+
+if TYPE_CHECKING:
+    from data.store.engine import Store
+
+log = logging.getLogger(__name__)
+
+EVENTS_PER_EXPORT = 20_000
+SMALL_ROWS = 1_000_000  # an events file below this is merged with others …
+MOST_SMALL_FILES = 8  # … once there are so many
+FOLDED_PER_S = (
+    10_000  # a run of a million messages is folded every 100 s at most, so that folding stays a trifle
+)
+GRACE_S = 3_600.0  # longer than any query: superseded files stay for those who are reading them
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Loaded:
+    """What one load did. is_busy: nothing, since another loader was at work."""
+
+    n_events: int = 0
+    n_event_rows: int = 0
+    n_folded: int = 0
+    n_runs_waiting: int = 0  # runs with news that are folded later
+    n_files_removed: int = 0
+    is_swapped: bool = False
+    is_busy: bool = False
+
+
+def load_lake(store: Store, lake: Path, analytics: Path, *, now: float, fold_all: bool = False) -> Loaded:
+    """Bring the lake and the analytics up to the store. Blocking; may be repeated at any time and after any crash.
+
+    fold_all: also large runs that were folded a short while ago; for the last load of a campaign.
+    Raises LakeFileError when a file that the manifest names is gone.
+    """
+    with only_loader(lake) as is_mine:
+        if not is_mine:
+            return Loaded(is_busy=True)
+        n_events, n_rows = _drain(store, lake, now)
+        _merge_small_files(store, lake, now)
+        n_folded, n_waiting = _fold(store, lake, now, fold_all=fold_all)
+        if n_events or not any(file.kind == "runs" for file in manifest.named_files(store)):
+            _write_runs(store, lake, now)
+        is_swapped = publish_views(analytics, lake, manifest.named_files(store))
+        loaded = Loaded(
+            n_events=n_events,
+            n_event_rows=n_rows,
+            n_folded=n_folded,
+            n_runs_waiting=n_waiting,
+            n_files_removed=_remove_superseded(store, lake, now),
+            is_swapped=is_swapped,
+        )
+    if n_events:
+        log.info("loaded %d events: rows=%d runs_folded=%d", n_events, n_rows, n_folded)
+    return loaded
+
+
+def tidy_lake(store: Store, lake: Path, *, now: float) -> list[str]:
+    """For housekeeping: remove files that nobody names, such as those of a plan that was never frozen."""
+    with only_loader(lake) as is_mine:
+        if not is_mine:
+            return []
+        return remove_strangers(lake, manifest.files_of_lake(store), older_than=now - GRACE_S)
+
+
+def _drain(store: Store, lake: Path, now: float) -> tuple[int, int]:
+    """All events that are in no file yet, into as few files as their number allows: (events, rows)."""
+    n_events = n_rows = 0
+    while manifest.has_news(store):
+        export = manifest.begin_export(store, "events", now=now)
+        manifest.claim_events(store, export, most=EVENTS_PER_EXPORT)
+        pages = _Pages(manifest.claimed_events(store, export))
+        file = file_of_export("events", export)
+        n = write_frames(pages.expanded(), EVENTS, lake / file)
+        if pages.n_events:
+            manifest.name_events(store, export, file, n, now=now)
+        else:  # the crash came before its first event was claimed, or in the middle of a merge
+            (lake / file).unlink()
+            manifest.forget_exports(store, [export])
+        n_events += pages.n_events
+        n_rows += n
+    return n_events, n_rows
+
+
+class _Pages:
+    """Expands pages of events one by one, and counts the events that went by."""
+
+    def __init__(self, pages: Iterator[pl.DataFrame]) -> None:
+        self.n_events = 0
+        self._pages = pages
+
+    def expanded(self) -> Iterator[pl.DataFrame]:
+        for page in self._pages:
+            self.n_events += page.height
+            yield expand(page)
+
+
+def _merge_small_files(store: Store, lake: Path, now: float) -> None:
+    """Thousands of small files make every query slow, so they never arise."""
+    small = [f for f in manifest.named_files(store) if f.kind == "events" and f.n_rows < SMALL_ROWS]
+    if len(small) < MOST_SMALL_FILES:
+        return
+    export = manifest.begin_export(store, "events", now=now)
+    file = file_of_export("events", export)
+    n_rows = write_tables(read_tables([lake / f.file for f in small]), EVENTS, lake / file)
+    manifest.name_in_place_of(store, export, file, n_rows, [f.export for f in small], now=now)
+
+
+def _fold(store: Store, lake: Path, now: float, *, fold_all: bool) -> tuple[int, int]:
+    """Write the messages file of every run that is due: (folded, waiting for their turn)."""
+    owed = manifest.owed_folds(store)
+    due = [fold for fold in owed if fold_all or _is_due(fold, now)]
+    for fold in due:
+        _fold_run(store, lake, fold, now)
+    return len(due), len(owed) - len(due)
+
+
+def _is_due(fold: manifest.OwedFold, now: float) -> bool:
+    # A clock that was set back must not keep a run waiting.
+    return fold.folded_at is None or not 0 <= now - fold.folded_at < fold.n_messages / FOLDED_PER_S
+
+
+def _fold_run(store: Store, lake: Path, fold: manifest.OwedFold, now: float) -> None:
+    named = manifest.named_files(store)
+    planned = [lake / f.file for f in named if f.kind == "planned" and f.run == fold.run]
+    if not planned:  # not frozen yet; the freeze has an event, which owes the run another fold
+        manifest.forget_exports(store, [fold.export])
+        return
+    events = [lake / f.file for f in named if f.kind == "events"]
+    file = file_of_export("messages", fold.export, fold.run)
+    n_rows = fold_messages(lake, fold.run, planned, events, lake / file)
+    earlier = [f.export for f in named if f.kind == "messages" and f.run == fold.run]
+    manifest.name_in_place_of(store, fold.export, file, n_rows, earlier, now=now)
+
+
+def _write_runs(store: Store, lake: Path, now: float) -> None:
+    export = manifest.begin_export(store, "runs", now=now)
+    file = file_of_export("runs", export)
+    n_rows = write_frames([manifest.read_runs(store)], RUNS, lake / file)
+    earlier = [f.export for f in manifest.named_files(store) if f.kind == "runs"]
+    manifest.name_in_place_of(store, export, file, n_rows, earlier, now=now)
+
+
+def _remove_superseded(store: Store, lake: Path, now: float) -> int:
+    old = manifest.superseded_files(store, before=now - GRACE_S)
+    for file in old:
+        (lake / file.file).unlink(missing_ok=True)
+    manifest.forget_exports(store, [file.export for file in old])
+    return len(old)
