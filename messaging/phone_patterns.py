@@ -42,13 +42,6 @@ _OTHER_TYPES = (  # in the library's order, before fixed line and mobile: the fi
     ("voicemail", PhoneNumberType.VOICEMAIL),
 )
 
-# What people type instead of ASCII: other scripts' digits, dashes, wide brackets and spaces.
-_DIGITS = {
-    char: str(unicodedata.digit(char))
-    for char in map(chr, range(0x80, 0x20000))
-    if unicodedata.category(char) == "Nd"
-}
-_FOLD = _DIGITS | dict.fromkeys("‐‑‒–—―−ー－／\u00a0\u00ad\u200b\u2060\u3000（）［］．", "-") | {"＋": "+"}
 _SIMPLE = r"^[^\p{Nd}+＋]*\+?[0-9 .()\-/\[\]]*$"  # leading words, at most one '+', then digits and separators
 
 
@@ -81,7 +74,7 @@ def _digits_of(values: pl.Series) -> tuple[pl.DataFrame, list[pl.Series]]:
     """The rows of plain shape as i, has_plus, digits; and the positions of all others."""
     rows = pl.DataFrame({"i": pl.int_range(len(values), dtype=pl.UInt32, eager=True), "text": values})
     is_simple = rows["text"].str.contains(_SIMPLE)
-    folded = rows.filter(~is_simple).with_columns(pl.col("text").str.replace_many(_FOLD))
+    folded = rows.filter(~is_simple).with_columns(pl.col("text").str.replace_many(_ascii_of()))
     is_simple_now = folded["text"].str.contains(_SIMPLE)
     rows = pl.concat([rows.filter(is_simple), folded.filter(is_simple_now)]).with_columns(
         has_plus=pl.col("text").str.contains("+", literal=True),
@@ -93,6 +86,14 @@ def _digits_of(values: pl.Series) -> tuple[pl.DataFrame, list[pl.Series]]:
         rows.filter(is_fit).select("i", "has_plus", "digits"),
         [folded.filter(~is_simple_now)["i"], rows.filter(~is_fit)["i"]],
     )
+
+
+@cache
+def _ascii_of() -> dict[str, str]:
+    """What people type instead of ASCII: other scripts' digits, dashes, wide brackets and spaces."""
+    others = (char for char in map(chr, range(0x80, 0x20000)) if unicodedata.category(char) == "Nd")
+    separators = dict.fromkeys("‐‑‒–—―−ー－／\u00a0\u00ad\u200b\u2060\u3000（）［］．", "-")
+    return {char: str(unicodedata.digit(char)) for char in others} | separators | {"＋": "+"}
 
 
 def _apart(numbers: pl.DataFrame, home: _Region | None) -> tuple[pl.DataFrame, pl.DataFrame]:
