@@ -1,6 +1,6 @@
 import polars as pl
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from messaging.segments import GSM7_BASIC, GSM7_EXTENSION, count_segments, not_gsm7
@@ -60,6 +60,7 @@ ALPHABETS = st.sampled_from(
 )
 
 
+@settings(deadline=None)
 @given(data=st.data(), alphabet=ALPHABETS, n=EDGES, more=st.integers(0, 3))
 def test_whole_columns_count_as_one_character_after_the_other(data, alphabet, n, more):
     texts = data.draw(
