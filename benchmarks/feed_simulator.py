@@ -17,7 +17,9 @@ import subprocess
 import sys
 import time
 import urllib.request
+from collections.abc import Callable
 from pathlib import Path
+from typing import cast
 
 import orjson
 import uvloop
@@ -30,16 +32,16 @@ BULK = 500
 class Feeder(asyncio.Protocol):
     """One connection with one request under way at a time, until the deadline."""
 
-    def __init__(self, next_request, deadline, done) -> None:
+    def __init__(self, next_request: Callable[[], bytes], deadline: float, done: asyncio.Semaphore) -> None:
         self.next_request, self.deadline, self.done = next_request, deadline, done
         self.received = bytearray()
         self.n_answers = self.n_other = 0
 
-    def connection_made(self, transport) -> None:
-        self.transport = transport
+    def connection_made(self, transport: asyncio.BaseTransport) -> None:
+        self.transport = cast("asyncio.Transport", transport)
         self._ask()
 
-    def data_received(self, data) -> None:
+    def data_received(self, data: bytes) -> None:
         self.received += data
         end = self.received.find(b"\r\n\r\n")
         if end < 0:
@@ -61,7 +63,7 @@ class Feeder(asyncio.Protocol):
             self.done.release()
 
 
-def request_maker(host: str, n_messages: int):
+def request_maker(host: str, n_messages: int) -> Callable[[], bytes]:
     """Requests with fresh references; only reference and number differ, so making one is a join."""
     counter = 0
     path = "/v1/messages" if n_messages == 1 else "/v1/messages/bulk"
@@ -126,7 +128,7 @@ def measure(url: str, *, seconds: float, n_connections: int) -> dict:
 
 
 def ask(url: str, body: bytes | None = None) -> dict:
-    with urllib.request.urlopen(url, data=body, timeout=60) as answer:
+    with urllib.request.urlopen(url, data=body, timeout=60) as answer:  # noqa: S310 - our own address
         return orjson.loads(answer.read())
 
 

@@ -32,7 +32,7 @@ class Page:
     """One page of receipts or replies exactly as it came; `body` is stored before anybody reads it."""
 
     body: bytes
-    cursor: str | None = None  # where the next pull goes on; None: nothing more now
+    cursor: str | None = None  # where the next pull goes on; None, or the one asked with: nothing more now
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

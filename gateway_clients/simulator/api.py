@@ -147,22 +147,31 @@ class Api:
         return _json({"messages": self._carrier.look_up(references, now=self._now())})
 
     def _receipts(self, query: Query, _body: bytes) -> Response:
-        """Receipts and replies since a cursor; the cursor is the two positions and means nothing to a client."""
-        at_receipt, at_reply = _cursor(query)
+        """Receipts and replies since a cursor."""
+        at_receipt, at_reply = self._positions(query)
         limit, now = _limit(query), self._now()
-        receipts, after_receipts = self._carrier.receipts_from(at_receipt, limit=limit, now=now)
-        replies, after_replies = self._carrier.replies_from(at_reply, limit=limit)
-        is_more = (
-            after_receipts < self._carrier.n_receipts(now=now) or after_replies < self._carrier.n_replies
-        )
-        cursor = f"{after_receipts}.{after_replies}"
-        return _json({"receipts": receipts, "replies": replies, "cursor": cursor, "more": is_more})
+        receipts, at_receipt = self._carrier.receipts_from(at_receipt, limit=limit, now=now)
+        replies, at_reply = self._carrier.replies_from(at_reply, limit=limit)
+        return self._page(receipts, replies, (at_receipt, at_reply))
 
     def _next_receipts(self, query: Query, _body: bytes) -> Response:
-        receipts = self._carrier.next_receipts(limit=_limit(query), now=self._now())
-        return _json(
-            {"receipts": receipts, "replies": [], "cursor": None, "more": self._carrier.n_unconsumed > 0}
-        )
+        receipts, replies = self._carrier.consume(limit=_limit(query), now=self._now())
+        return self._page(receipts, replies, self._carrier.n_consumed)
+
+    def _page(self, receipts: list[Json], replies: list[Json], at: tuple[int, int]) -> Response:
+        cursor = f"{self._carrier.id_prefix}.{at[0]}.{at[1]}"
+        is_more = at[0] < self._carrier.n_receipts(now=self._now()) or at[1] < self._carrier.n_replies
+        return _json({"receipts": receipts, "replies": replies, "cursor": cursor, "more": is_more})
+
+    def _positions(self, query: Query) -> tuple[int, int]:
+        """Where a cursor points. One from before a restart or reset points at the beginning: those books are gone."""
+        cursor = query.get("cursor", ("",))[-1]
+        if not cursor:
+            return 0, 0
+        life, _, positions = cursor.partition(".")
+        receipts, _, replies = positions.partition(".")
+        at = _whole_number(receipts, "cursor"), _whole_number(replies, "cursor")
+        return at if life == self._carrier.id_prefix else (0, 0)
 
     def _replies(self, query: Query, _body: bytes) -> Response:
         replies, after = self._carrier.replies_from(_position(query, "cursor"), limit=_limit(query))
@@ -276,11 +285,6 @@ def _limit(query: Query) -> int:
 
 def _position(query: Query, name: str) -> int:
     return _whole_number(query.get(name, ("0",))[-1] or "0", name)
-
-
-def _cursor(query: Query) -> tuple[int, int]:
-    receipts, _, replies = query.get("cursor", ("",))[-1].partition(".")
-    return _whole_number(receipts or "0", "cursor"), _whole_number(replies or "0", "cursor")
 
 
 def _whole_number(text: str, name: str) -> int:

@@ -50,7 +50,7 @@ class Carrier:
         """id_prefix: ids start with it, so that they do not repeat after a restart."""
         self.settings = settings
         self.seed = seed
-        self._id_prefix = id_prefix
+        self.id_prefix = id_prefix
         # One column per field; a message is its index.
         self._references: list[str] = []
         self._numbers: list[str] = []
@@ -64,8 +64,9 @@ class Carrier:
         self._n_ripe = 0  # messages whose fate is decided
         self._late: list[tuple[float, int, _Receipt]] = []
         self._receipts: list[_Receipt] = []
-        self._n_consumed = 0
+        self._n_receipts_consumed = 0
         self._replies: list[Json] = []
+        self._n_replies_consumed = 0
         self._status_of: dict[int, str] = {}  # only what is not "accepted" any more
 
     def __len__(self) -> int:
@@ -86,23 +87,27 @@ class Carrier:
         end = min(position + limit, len(self._receipts))
         return [self._as_json(receipt) for receipt in self._receipts[position:end]], max(position, end)
 
-    def next_receipts(self, *, limit: int, now: float) -> list[Json]:
-        """Up to `limit` receipts that were not handed out by this method before."""
-        receipts, self._n_consumed = self.receipts_from(self._n_consumed, limit=limit, now=now)
-        return receipts
+    def consume(self, *, limit: int, now: float) -> tuple[list[Json], list[Json]]:
+        """Up to `limit` receipts and replies each that were not handed out by this method before."""
+        receipts, self._n_receipts_consumed = self.receipts_from(
+            self._n_receipts_consumed, limit=limit, now=now
+        )
+        replies, self._n_replies_consumed = self.replies_from(self._n_replies_consumed, limit=limit)
+        return receipts, replies
+
+    @property
+    def n_consumed(self) -> tuple[int, int]:
+        """Receipts and replies."""
+        return self._n_receipts_consumed, self._n_replies_consumed
 
     def n_receipts(self, *, now: float) -> int:
         self._ripen(now)
         return len(self._receipts)
 
-    @property
-    def n_unconsumed(self) -> int:
-        return len(self._receipts) - self._n_consumed
-
     def add_reply(self, *, msisdn: str, to: str, text: str, now: float) -> Json:
         """An MO message from a phone."""
         reply = {
-            "id": f"{self._id_prefix}-mo-{len(self._replies)}",
+            "id": f"{self.id_prefix}-mo-{len(self._replies)}",
             "from": msisdn,
             "to": to,
             "text": text,
@@ -140,7 +145,7 @@ class Carrier:
     def _take_one(self, item: Any, now: float) -> Json:
         if not isinstance(item, dict):
             return self._reject(None, "invalid_message")
-        reference, number, text = item.get("reference"), item.get("to"), item.get("text")
+        reference, number, text = item.get("reference", ""), item.get("to", ""), item.get("text", "")
         code = self._refusal(reference, number, text)
         if code is not None:
             return self._reject(reference, code)
@@ -262,4 +267,4 @@ class Carrier:
         }
 
     def _id(self, index: int) -> str:
-        return f"{self._id_prefix}-{index}"
+        return f"{self.id_prefix}-{index}"

@@ -1,0 +1,148 @@
+"""Gateway accounts in the store. Credentials rest sealed and are opened only for the process that sends."""
+
+from __future__ import annotations
+
+import secrets
+from dataclasses import dataclass, field, replace
+from typing import TYPE_CHECKING, Any
+
+import orjson
+import sqlalchemy as sa
+from cryptography.exceptions import InvalidTag
+from cryptography.hazmat.primitives.ciphers.aead import AESGCM
+
+from data.sql import sql
+from messaging.errors import TidingsError
+
+if TYPE_CHECKING:
+    from data.store.engine import Store
+
+SIMULATOR_ACCOUNT = "sim"
+SIMULATOR_KIND = "simulator"
+
+_DEFAULT_CONCURRENCY = 50
+_SEAL_VERSION = b"\x01"  # AES-256-GCM: version, 12 bytes of nonce, ciphertext with its tag
+_NONCE_BYTES = 12
+
+
+class UnknownAccount(TidingsError):
+    """There is no gateway account of this name."""
+
+
+class BadAccount(TidingsError):
+    """An account that could not send: its rate or concurrency makes no sense."""
+
+
+class CredentialsSealed(TidingsError):
+    """Credentials were sealed under another key, or for another account."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Account:
+    """A configured connection to a gateway. settings are its client's, and hold no secret."""
+
+    account: str
+    kind: str
+    settings: dict[str, Any] = field(default_factory=dict)
+    credentials: dict[str, str] = field(default_factory=dict, repr=False)
+    rate_mps: float | None = None  # messages per second; None: as fast as it answers
+    concurrency: int = _DEFAULT_CONCURRENCY  # most requests open at a time in one process
+
+    @property
+    def is_simulated(self) -> bool:
+        return self.kind == SIMULATOR_KIND
+
+    def with_url(self, url: str) -> Account:
+        """The same account at an address that only the running system knows, such as the simulator's."""
+        return replace(self, settings={**self.settings, "url": url})
+
+
+def read_account(store: Store, name: str, *, sealing_key: bytes) -> Account:
+    """One account with its credentials open. Raises UnknownAccount and CredentialsSealed."""
+    with store.read.connect() as connection:
+        row = connection.execute(sa.text(sql("accounts/read")), {"account": name}).one_or_none()
+        if row is None:
+            known = (
+                connection.execute(sa.text("select account from accounts order by account")).scalars().all()
+            )
+            raise UnknownAccount(
+                f"there is no gateway account {name!r}; known: {', '.join(known) or 'none'}."
+            )
+    return Account(
+        account=row.account,
+        kind=row.kind,
+        settings=orjson.loads(row.settings),
+        credentials=_open(row.credentials, row.account, sealing_key),
+        rate_mps=row.rate_mps,
+        concurrency=row.concurrency,
+    )
+
+
+def save_account(store: Store, account: Account, *, sealing_key: bytes) -> None:
+    """Write an account or change it; its pace so far stays. Raises BadAccount."""
+    _guard(account)
+    row = {
+        "account": account.account,
+        "kind": account.kind,
+        "settings": orjson.dumps(account.settings).decode(),
+        "credentials": _seal(account.credentials, account.account, sealing_key),
+        "rate_mps": account.rate_mps,
+        "concurrency": account.concurrency,
+    }
+    with store.write.begin() as connection:
+        connection.execute(sa.text(sql("accounts/save")), row)
+
+
+def ensure_simulator_account(store: Store) -> None:
+    """The account `sim` exists from first start. One that is there stays as somebody may have changed it.
+
+    Its address is not stored: it is a setting of the running system (`Account.with_url`).
+    """
+    row = {
+        "account": SIMULATOR_ACCOUNT,
+        "kind": SIMULATOR_KIND,
+        "settings": "{}",
+        "concurrency": _DEFAULT_CONCURRENCY,
+    }
+    with (
+        store.read.connect() as connection
+    ):  # every command passes here: no write lock when there is nothing to do
+        if connection.execute(sa.text(sql("accounts/read")), row).one_or_none() is not None:
+            return
+    with store.write.begin() as connection:
+        connection.execute(sa.text(sql("accounts/add")), row)
+
+
+def _guard(account: Account) -> None:
+    if not account.account or not account.kind:
+        raise BadAccount("a gateway account needs a name and a kind.")
+    if account.rate_mps is not None and not 0 < account.rate_mps < float("inf"):
+        raise BadAccount(
+            f"gateway account {account.account}: the rate must be more than 0 messages per second."
+        )
+    if not 1 <= account.concurrency <= 1_000:
+        raise BadAccount(f"gateway account {account.account}: the concurrency must be 1 to 1000 requests.")
+
+
+def _seal(credentials: dict[str, str], account: str, key: bytes) -> bytes | None:
+    """Bound to the account's name, so that a row copied to another account does not open there."""
+    if not credentials:
+        return None
+    nonce = secrets.token_bytes(_NONCE_BYTES)
+    return _SEAL_VERSION + nonce + AESGCM(key).encrypt(nonce, orjson.dumps(credentials), account.encode())
+
+
+def _open(sealed: bytes | None, account: str, key: bytes) -> dict[str, str]:
+    if sealed is None:
+        return {}
+    version, nonce, ciphertext = sealed[:1], sealed[1 : 1 + _NONCE_BYTES], sealed[1 + _NONCE_BYTES :]
+    try:
+        if version != _SEAL_VERSION:
+            raise InvalidTag
+        opened: dict[str, str] = orjson.loads(AESGCM(key).decrypt(nonce, ciphertext, account.encode()))
+    except (InvalidTag, ValueError):
+        raise CredentialsSealed(
+            f"the credentials of gateway account {account} do not open with the sealing key in use; "
+            "restore var/keys/sealing (or TIDINGS_SEALING_KEY), or enter the credentials again."
+        ) from None
+    return opened

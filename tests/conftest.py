@@ -1,0 +1,73 @@
+"""What tests of several rooms share: a simulated gateway in a process of its own."""
+
+from __future__ import annotations
+
+import subprocess
+import sys
+import urllib.request
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import orjson
+import pytest
+
+CHECKOUT = Path(__file__).resolve().parent.parent
+
+
+@dataclass(frozen=True)
+class Simulator:
+    """A running simulator, steered and read over its own HTTP API (docs/simulator.md)."""
+
+    url: str
+
+    def set(self, **settings: Any) -> None:
+        """Change settings until the end of the test."""
+        self.post("/control/settings", settings)
+
+    def reset(self) -> None:
+        """Empty books; everything is taken at once and delivered at once."""
+        self.post("/control/reset", {})
+
+    def reply(self, msisdn: str, text: str, *, to: str = "TIDINGS") -> None:
+        """Let a phone write back."""
+        self.post("/control/replies", {"from": msisdn, "to": to, "text": text})
+
+    def ledger(self) -> dict[str, Any]:
+        """What it counted: messages, distinct_references, duplicates_by_reference, …"""
+        return self.get("/ledger")
+
+    def references(self) -> list[str]:
+        """The reference of every message it took, in order, one taken twice twice."""
+        with urllib.request.urlopen(f"{self.url}/ledger/references", timeout=10) as answer:
+            return answer.read().decode().split()
+
+    def get(self, path: str) -> dict[str, Any]:
+        return _ask(urllib.request.Request(self.url + path))
+
+    def post(self, path: str, content: dict[str, Any]) -> dict[str, Any]:
+        return _ask(urllib.request.Request(self.url + path, data=orjson.dumps(content), method="POST"))
+
+
+@pytest.fixture(scope="session")
+def simulator_process() -> Iterator[Simulator]:
+    """The process; a test asks for `simulator`."""
+    command = [sys.executable, "-m", "gateway_clients.simulator.server", "--port", "0", "--plain"]
+    with subprocess.Popen(command, cwd=CHECKOUT, stdout=subprocess.PIPE, text=True) as process:
+        assert process.stdout is not None
+        yield Simulator(process.stdout.readline().strip())
+        process.terminate()
+
+
+@pytest.fixture
+def simulator(simulator_process: Simulator) -> Simulator:
+    """A simulated gateway with empty books that takes and delivers everything at once."""
+    simulator_process.reset()
+    return simulator_process
+
+
+def _ask(request: urllib.request.Request) -> dict[str, Any]:
+    with urllib.request.urlopen(request, timeout=10) as answer:
+        content: dict[str, Any] = orjson.loads(answer.read())
+    return content
