@@ -60,5 +60,5 @@ class _ToStderr(logging.StreamHandler):  # type: ignore[type-arg]
         self.setFormatter(logging.Formatter(LINE, datefmt="%H:%M:%S"))
 
     @property
-    def stream(self) -> object:  # type: ignore[override]
+    def stream(self) -> object:
         return sys.stderr
