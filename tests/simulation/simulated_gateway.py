@@ -17,7 +17,7 @@ from messaging.outcomes import (
     ReceiptStatus,
     Reply,
 )
-from tests.simulation.world import PromiseBroken, Worker, World
+from tests.simulation.world import Worker, World
 
 
 class Carrier:
@@ -32,14 +32,12 @@ class Carrier:
         """The bytes arrive: from this instant the message is on its way to a person, unless it is refused."""
         world = self._world
         if world.now_s > world.deadline_s[message.reference]:
-            raise PromiseBroken(
-                f"a message left {world.now_s - world.deadline_s[message.reference]:.2f} s late"
-            )
+            world.fail(f"a message left {world.now_s - world.deadline_s[message.reference]:.2f} s late")
         if world.chance(world.scenario.p_reject):
             return rejected(ErrorKind.INVALID_NUMBER).outcome(message.reference)
         self.taken[message.reference] += 1
         if self.taken[message.reference] > 1:
-            raise PromiseBroken("somebody got a message twice")
+            world.fail("somebody got a message twice")
         gateway_message_id = f"g-{message.reference}"
         self._promise_receipts(message.reference, gateway_message_id)
         return Outcome(
@@ -51,7 +49,9 @@ class Carrier:
         draw = self._world.random
         statuses = [ReceiptStatus.SENT, draw.choice((ReceiptStatus.DELIVERED, ReceiptStatus.UNDELIVERED))]
         for status in statuses:
-            for _ in range(draw.choice((0, 1, 1, 2))):
+            for _ in range(
+                draw.choice((0, 1, 1, 2)) if draw.random() < self._world.scenario.p_receipts else 0
+            ):
                 self.n_receipts_due += 1
                 receipt = Receipt(gateway_message_id=gateway_message_id, reference=reference, status=status)
                 delay_s = draw.choice((0.001, 0.05, 3.0, 40.0)) * draw.random()
@@ -94,8 +94,8 @@ class SimulatedClient:
         return self._told(messages, outcomes, fault)
 
     async def _answer_time(self, fault: str) -> None:
-        draw = self._world.random
-        await self._worker.pass_time(draw.uniform(2, 20) if fault == "slow" else draw.uniform(0.001, 0.3))
+        longest_s = 20.0 if fault == "slow" else self._world.scenario.answer_s
+        await self._worker.pass_time(self._world.random.uniform(0.001, longest_s))
 
     def _told(
         self, messages: Sequence[OutgoingMessage], outcomes: list[Outcome], fault: str

@@ -12,7 +12,7 @@ from collections import Counter
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, NoReturn
 
 import sqlalchemy as sa
 
@@ -26,7 +26,7 @@ from data.ledger.rules import Rules
 from data.ledger.settling import settle
 from data.ledger.tallying import tally_batch
 from data.store.engine import open_store
-from data.store.tables import accounts, batches, metadata, runs, suppressions
+from data.store.tables import accounts, batches, claims, metadata, runs, suppressions
 from engine.sender.core import BatchToSend
 from messaging.batches import BatchRef
 from messaging.outcomes import OutgoingMessage, Receipt
@@ -59,6 +59,8 @@ class Scenario:
     drain_every_s: float
     p_trouble: float
     p_fault: float
+    p_receipts: float
+    answer_s: float
     p_reject: float
     p_lost_commit: float
     p_lost_word: float
@@ -78,20 +80,24 @@ class Scenario:
             bulk_size=bulk_size,
             concurrency=draw.choice((1, 2, 5)),
             n_workers=draw.choice((1, 2, 2, 3)),
-            chaos_s=draw.choice((10.0, 40.0)),
+            chaos_s=draw.choice((30.0, 120.0)),
             crash_every_s=draw.choice((2.0, 8.0, 1e9)),
             sleep_every_s=draw.choice((5.0, 15.0, 1e9)),
             drain_every_s=draw.choice((10.0, 1e9, 1e9)),
-            p_trouble=draw.choice((0.0, 0.003, 0.01)),
-            p_fault=draw.choice((0.0, 0.1, 0.3)),
+            p_trouble=draw.choice((0.0, 0.01, 0.03)),
+            p_fault=draw.choice((0.0, 0.2, 0.5)),
+            p_receipts=draw.choice((0.0, 0.4, 1.0)),
+            answer_s=draw.choice((0.3, 2.0, 8.0)),
             p_reject=draw.choice((0.0, 0.1)),
             p_lost_commit=draw.choice((0.0, 0.05)),
             p_lost_word=draw.choice((0.0, 0.05, 0.2)),
-            n_stops=draw.choice((0, 2, 5)),
+            n_stops=draw.choice((0, 1, 3)),
             n_pauses=draw.choice((0, 0, 1, 2)),
             n_clock_jumps=draw.choice((0, 0, 0, 2)),
             rules=Rules(
-                lease_s=draw.choice((4.0, 10.0)), send_window_s=draw.choice((2.0, 30.0)), most_per_claim=5
+                lease_s=draw.choice((4.0, 10.0, 20.0)),
+                send_window_s=draw.choice((2.0, 30.0)),
+                most_per_claim=5,
             ),
         )
 
@@ -109,6 +115,7 @@ class World:
         self.is_calm = False
         self.run_state = RunState.SENDING
         self.opted_out: set[str] = set()
+        self.broken: BaseException | None = None
         self.deadline_s: dict[str, float] = {}  # reference → when its latest claim's right to send ends
         self._claims_seen: dict[tuple[int, int], int] = {}  # (batch, claim number) → fence
         self._trace = hashlib.blake2b(digest_size=8)
@@ -128,6 +135,11 @@ class World:
     def trace(self) -> str:
         """The same for the same seed, or the simulation is not deterministic."""
         return self._trace.hexdigest()
+
+    def fail(self, how: str) -> NoReturn:
+        """Remembered as well as raised: the code under test may take it for a bug of a gateway client."""
+        self.broken = self.broken or PromiseBroken(how)
+        raise self.broken
 
     def wall_clock(self) -> float:
         return STARTS_AT + self.now_s + self.clock_offset_s
@@ -191,21 +203,21 @@ class World:
         for row in claimed.rows:
             self.deadline_s[messages[row].reference] = self.now_s + claimed.send_for_s
         if claimed.fence != lease.fence:
-            raise PromiseBroken(f"a claim of fence {claimed.fence} was given to fence {lease.fence}")
+            self.fail(f"a claim of fence {claimed.fence} was given to fence {lease.fence}")
         if not is_new:
             self.counts["claims given again"] += 1
             return
         self.counts["claims"] += 1
         fence, expires_at = self.lease_of(claimed.ref)
         if claimed.fence != fence:
-            raise PromiseBroken(f"fence {claimed.fence} claimed though the batch is at {fence}")
+            self.fail(f"fence {claimed.fence} claimed though the batch is at {fence}")
         if claimed.send_before > min(expires_at, self.wall_clock() + self.scenario.rules.send_window_s):
-            raise PromiseBroken("a claim may send for longer than its lease")
+            self.fail("a claim may send for longer than its lease")
         if self.run_state is not RunState.SENDING:
-            raise PromiseBroken(f"a claim was made while the run was {self.run_state}")
+            self.fail(f"a claim was made while the run was {self.run_state}")
         keys = self.batches[claimed.ref].recipients.person_keys
         if self.opted_out & {keys[row] for row in claimed.rows}:
-            raise PromiseBroken("somebody was claimed after a STOP")
+            self.fail("somebody was claimed after a STOP")
 
     def lease_of(self, ref: BatchRef) -> tuple[int, float]:
         """The fence of a batch and when its lease ends."""
@@ -217,6 +229,17 @@ class World:
             ).one()
             connection.rollback()
         return int(fence), float(expires_at)
+
+    def n_open(self, lease: Lease) -> int:
+        """Claims of this lease that are not settled, while nobody has fenced it off."""
+        with self._store.write.connect() as connection:
+            n = connection.execute(
+                sa.select(sa.func.count()).where(
+                    claims.c.batch == lease.ref.batch, claims.c.fence == lease.fence, claims.c.state == "open"
+                )
+            ).scalar_one()
+            connection.rollback()
+        return int(n)
 
     def tally(self, ref: BatchRef) -> BatchTally:
         with self._store.write.connect() as connection:
@@ -240,7 +263,7 @@ class World:
             connection.rollback()
         if not audit.balanced:
             wrong = [equation for equation in audit.equations if equation.left != equation.right]
-            raise PromiseBroken(f"after {after} the ledger does not add up: {wrong} {dict(audit.terms)}")
+            self.fail(f"after {after} the ledger does not add up: {wrong} {dict(audit.terms)}")
         self.counts["audits"] += 1
 
     def _plan(self) -> Iterator[BatchToSend]:
@@ -302,6 +325,10 @@ class Worker:
         self.unsettled: Counter[tuple[int, int]] = Counter()  # (batch, claim number) → messages
         self.asleep_until_s = 0.0
 
+    def settled(self, claimed: Claim, n: int) -> None:
+        self.unsettled[claimed.ref.batch, claimed.claim_no] -= n
+        self.unsettled = +self.unsettled
+
     async def awake(self) -> None:
         """Comes back when this process runs; never, once it is dead."""
         if self.is_dead:
@@ -312,10 +339,10 @@ class Worker:
                 await asyncio.get_running_loop().create_future()
 
     async def pass_time(self, seconds: float) -> None:
-        """Wherever time passes, trouble may come: so it finds every await, not only the long ones."""
-        if self.world.chance(self.world.scenario.p_trouble):
-            self._trouble(self)
+        """Wherever time passes at work, trouble may come: so it finds every await, not only the long ones."""
         await asyncio.sleep(seconds)
+        if self.unsettled and self.world.chance(self.world.scenario.p_trouble):
+            self._trouble(self)
         await self.awake()
 
 
@@ -358,10 +385,10 @@ class WorkerLedger:
         return answer
 
     def _check_cap(self) -> None:
-        unsettled, scenario = +self._worker.unsettled, self._world.scenario
+        unsettled, scenario = self._worker.unsettled, self._world.scenario
         n = unsettled.total() if scenario.bulk_size == 1 else len(unsettled)
         if n > 2 * scenario.concurrency:
-            raise PromiseBroken(f"{n} unsettled in one process, at a concurrency of {scenario.concurrency}")
+            self._world.fail(f"{n} unsettled in one process, at a concurrency of {scenario.concurrency}")
 
     async def settle(
         self, claim: Claim, settlements: Sequence[Settlement], *, blocked_s: float, jitter: float
@@ -369,11 +396,13 @@ class WorkerLedger:
         settled: Settled = await self._ask(settle, claim, settlements, blocked_s, jitter, self._rules)
         self._world.counts["late outcomes"] += settled.n_late
         self._world.counts["settled after the lease"] += claim.fence != self._world.lease_of(claim.ref)[0]
-        self._worker.unsettled[claim.ref.batch, claim.claim_no] -= len(settlements)
+        self._worker.settled(claim, len(settlements))
         return settled
 
     async def give_back(self, lease: Lease) -> bool:
         given: bool = await self._ask(give_back, lease)
+        if self._world.n_open(lease):
+            self._world.fail(f"{lease.ref} was given back with claims unsettled")
         return given
 
     async def tally(self, ref: BatchRef, ended: str) -> BatchTally:
