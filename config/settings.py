@@ -50,7 +50,6 @@ class Settings(BaseSettings):
     parts_at_once: int = Field(
         2, ge=1, le=64, description="deployed parts of one run that are worked at a time"
     )
-    batch_threads: int = Field(4, ge=1, le=32, description="batches of one part that are worked at a time")
     drain_s: float = Field(
         20, gt=0, le=25, description="how long answers are awaited at the end; Prefect kills after 30"
     )
@@ -70,6 +69,11 @@ class Settings(BaseSettings):
         if value:
             return value
         return f"sqlite:///{info.data.get('var_dir', CHECKOUT / 'var') / 'store.db'}"
+
+    @property
+    def simulator_address(self) -> str:
+        """Where the account `sim` sends to."""
+        return self.simulator_url or f"http://{self.host}:{self.simulator_port}"
 
     @property
     def api_url(self) -> str:

@@ -185,6 +185,12 @@ def list_runs(store: Store, limit: int = 20) -> list[RunRecord]:
         return _select(connection, most=limit)
 
 
+def accounts_of_runs(store: Store, run: int | None = None) -> list[str]:
+    """The gateway accounts that runs were frozen for, by name: of one run, or of all."""
+    with store.read.connect() as connection:
+        return list(connection.execute(_statement("accounts"), {"run": run}).scalars())
+
+
 def move_run(store: Store, run: int, to: RunState, *, reason: str | None = None, now: float) -> bool:
     """Move a run to another state if the table of transitions allows it from where it stands, and tell the events.
 

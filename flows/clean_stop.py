@@ -1,0 +1,71 @@
+"""The ends of a flow that are not its own: Ctrl-C, SIGTERM, Prefect's Cancel, and the death of its worker."""
+
+from __future__ import annotations
+
+import os
+import signal
+import threading
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from typing import TYPE_CHECKING
+
+from prefect.client.orchestration import get_client
+from prefect.exceptions import PrefectException, TerminationSignal
+from prefect.runtime import flow_run
+
+from data.runs import move_run
+from messaging.runs import RunState
+
+if TYPE_CHECKING:
+    from data.instance import Instance
+    from engine.sender.process import SendingProcess
+
+LOOK_EVERY_S = 1.0
+
+
+@contextmanager
+def clean_stop(instance: Instance, run: int, sender: SendingProcess | None = None) -> Iterator[None]:
+    """When the flow is told to end: a cancelled one cancels our run, and whatever is in flight is settled first.
+
+    Anything but a cancel leaves the run sending, so a Retry goes on where it stopped.
+    """
+    try:
+        yield
+    except (TerminationSignal, KeyboardInterrupt):
+        draining = threading.Thread(target=sender.drain) if sender is not None else None
+        if draining is not None:
+            draining.start()  # first of all: asking Prefect takes a moment
+        if _is_being_cancelled():
+            move_run(
+                instance.store, run, RunState.CANCELLED, reason="cancelled from Prefect", now=time.time()
+            )
+        if draining is not None:
+            draining.join()
+        raise
+
+
+def _is_being_cancelled() -> bool:
+    try:
+        with get_client(sync_client=True) as client:
+            state = client.read_flow_run(flow_run.id).state
+    except (PrefectException, OSError, RuntimeError):  # a server that is gone has cancelled nothing
+        return False
+    return state is not None and (state.is_cancelling() or state.is_cancelled())
+
+
+def end_with_worker() -> None:
+    """A flow run that a worker started ends cleanly when that worker is gone: it would go on sending for nobody."""
+    if "PREFECT__FLOW_RUN_ID" not in os.environ or _watching.is_set():
+        return
+    _watching.set()
+    threading.Thread(target=_watch, args=(os.getppid(),), name="lifeline", daemon=True).start()
+
+
+_watching = threading.Event()
+
+
+def _watch(parent: int) -> None:
+    while os.getppid() == parent:
+        time.sleep(LOOK_EVERY_S)
+    os.kill(os.getpid(), signal.SIGTERM)

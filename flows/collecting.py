@@ -1,0 +1,18 @@
+"""Collecting receipts beside a run that is sent by deployed parts."""
+
+from __future__ import annotations
+
+from prefect.deployments import run_deployment
+
+COLLECT_DEPLOYMENT = "collect-and-load/house"
+
+
+def collect_beside(run: int) -> None:
+    """Start one collector for this run and do not wait for it; asked again, it is the same one."""
+    run_deployment(
+        COLLECT_DEPLOYMENT,
+        parameters={"params": {"run": run}},
+        timeout=0,
+        as_subflow=False,
+        idempotency_key=f"collect-run-{run}",
+    )

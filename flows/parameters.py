@@ -1,0 +1,47 @@
+"""What a person or a schedule hands to a flow: the forms of Prefect's UI. Nothing in here is personal or secret."""
+
+from __future__ import annotations
+
+from pydantic import BaseModel, ConfigDict, Field
+
+
+class SendCampaign(BaseModel):
+    """Which campaign to send, and under which name."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True, hide_input_in_errors=True, title="Send a campaign")
+
+    campaign: str = Field(
+        title="Campaign",
+        description="The name of a campaign in data/campaigns, or the path of a campaign file.",
+        min_length=1,
+        max_length=4096,
+        json_schema_extra={"position": 0},
+    )
+    run_key: str | None = Field(
+        None,
+        title="Run key",
+        description="A name for this run; one key is sent at most once. Left out, the plan itself is the key. "
+        "Runs of a schedule are named after their time, whatever stands here.",
+        max_length=200,
+        json_schema_extra={"position": 1},
+    )
+    again: bool = Field(
+        False,
+        title="Send again",
+        description="Send the same text to the same people once more, as a new run.",
+        json_schema_extra={"position": 2},
+    )
+
+
+class CollectAndLoad(BaseModel):
+    """Whose receipts to wait for."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True, title="Collect receipts and load analytics")
+
+    run: int | None = Field(
+        None,
+        title="Run",
+        description="Collect until this run has all its receipts, or none comes any more. Left out: collect once.",
+        ge=1,
+        json_schema_extra={"position": 0},
+    )

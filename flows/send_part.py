@@ -1,0 +1,66 @@
+"""One part of a run: up to 200 batches, each a task. An operator reads here which batch failed, and why."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from prefect import flow
+from prefect.artifacts import create_table_artifact
+from prefect.futures import wait
+from prefect.runtime import flow_run
+from prefect.states import Completed, Failed, State
+from prefect.task_runners import ThreadPoolTaskRunner
+
+from data.runs import read_run
+from flows.clean_stop import clean_stop, end_with_worker
+from messaging.batches import batches_of_part, n_parts
+from tasks.submit_batch import submit_batch
+from tasks.workplace import open_workplace
+
+BATCHES_AT_ONCE = 4
+MOST_NAMED = 10
+
+
+def name_of_part() -> str:
+    """welcome · run 3 · part 1 of 2."""
+    number, part = flow_run.parameters["run"], flow_run.parameters["part"]
+    with open_workplace() as workplace:
+        run = read_run(workplace.instance.store, number)
+    return f"{run.campaign} · run {number} · part {part + 1} of {n_parts(run.n_batches)}"
+
+
+@flow(
+    name="send-part",
+    flow_run_name=name_of_part,
+    task_runner=ThreadPoolTaskRunner(max_workers=BATCHES_AT_ONCE),  # type: ignore[arg-type]
+    persist_result=False,
+)
+def send_part(run: int, part: int) -> State[Any]:
+    """Send one part of a run.
+
+    Args:
+        run: the number of the run
+        part: the part, counted from 0
+    """
+    end_with_worker()
+    with open_workplace() as workplace, workplace.sending() as sender:
+        batches = batches_of_part(part, read_run(workplace.instance.store, run).n_batches)
+        with clean_stop(workplace.instance, run, sender):
+            futures = {batch: submit_batch.submit(run, batch) for batch in batches}
+            wait(list(futures.values()))
+    failed = {batch: f.state.message or "" for batch, f in futures.items() if not f.state.is_completed()}
+    if not failed:
+        return Completed(message=f"all {len(batches)} batches done")
+    create_table_artifact(
+        [{"batch": f"batch-{batch}", "what is left": message} for batch, message in failed.items()],
+        key=f"failed-batches-run-{run}-part-{part}",
+        description="Batches with something left to send. Retry sends it, and nothing else.",
+    )
+    return Failed(message=failed_in_words(list(failed), len(batches)))
+
+
+def failed_in_words(failed: list[int], n_batches: int) -> str:
+    """3 of 200 batches failed: batch-3, batch-7, batch-17."""
+    named = ", ".join(f"batch-{batch}" for batch in failed[:MOST_NAMED])
+    more = f" and {len(failed) - MOST_NAMED} more" if len(failed) > MOST_NAMED else ""
+    return f"{len(failed)} of {n_batches} batches failed: {named}{more}"

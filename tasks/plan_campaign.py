@@ -1,0 +1,64 @@
+"""Plan a run and freeze it: from here on nobody is added to it, whatever the source holds by then."""
+
+from __future__ import annotations
+
+import time
+from typing import TYPE_CHECKING
+
+from prefect import task
+from prefect.cache_policies import NO_CACHE
+
+from config.settings import CHECKOUT
+from data.definitions import load_campaign
+from data.runs import AlreadyPlanned, RunRecord, move_run, read_run
+from engine.freeze import freeze
+from engine.plan import make_plan
+from messaging.errors import TidingsError
+from messaging.runs import RunState
+from tasks.workplace import this_workplace
+
+if TYPE_CHECKING:
+    from data.store.engine import Store
+
+
+@task(name="plan", task_run_name="plan", cache_policy=NO_CACHE, persist_result=False)
+def plan_campaign(run: int, campaign: str, *, again: bool) -> int:
+    """The number of the frozen run to send: this one, or the earlier one that this very plan was frozen as.
+
+    Whatever keeps a plan from being sent (a file, a template, a guard, consent) ends the run as `failed in planning`
+    with the reason, and is raised again.
+    """
+    instance = this_workplace().instance
+    store = instance.store
+    bound = _in_planning(store, read_run(store, run))
+    try:
+        loaded = load_campaign(campaign, here=CHECKOUT)
+        plan = make_plan(loaded.campaign, base=loaded.base, store=store, keys=instance.keys, now=time.time())
+        frozen = freeze(
+            plan,
+            bound,
+            store=store,
+            keys=instance.keys,
+            var_dir=instance.var_dir,
+            again=again,
+            now=time.time(),
+        )
+    except AlreadyPlanned as earlier:
+        _fail(store, run, f"the same plan as run {earlier.run.run}: nothing is sent twice")
+        return earlier.run.run
+    except TidingsError as error:
+        _fail(store, run, str(error))
+        raise
+    return frozen.run
+
+
+def _in_planning(store: Store, run: RunRecord) -> RunRecord:
+    """A Retry plans anew what failed in planning: nothing of it was frozen."""
+    if run.state is RunState.FAILED_IN_PLANNING:
+        move_run(store, run.run, RunState.PLANNING, reason="planned again", now=time.time())
+        return read_run(store, run.run)
+    return run
+
+
+def _fail(store: Store, run: int, reason: str) -> None:
+    move_run(store, run, RunState.FAILED_IN_PLANNING, reason=reason, now=time.time())
