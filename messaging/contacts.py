@@ -5,31 +5,12 @@ from __future__ import annotations
 import polars as pl
 
 from messaging.columns import Columns, choose_columns
+from messaging.consents import says_no
 from messaging.errors import SourceError
 from messaging.msisdn import parse_phones
 from messaging.phone_rules import PhoneRule
 from messaging.regions import region_of
 from messaging.schemas import CONTACTS, RAW, REJECTS
-
-_NO = [
-    "no",
-    "n",
-    "false",
-    "0",
-    "0.0",
-    "nein",
-    "non",
-    "nee",
-    "nej",
-    "nei",
-    "não",
-    "nao",
-    "nie",
-    "falsch",
-    "faux",
-    "-",
-    "null",
-]
 
 __all__ = ["Columns", "choose_columns", "split_contacts"]
 
@@ -111,9 +92,8 @@ def _consent(raw: pl.DataFrame, columns: Columns) -> pl.Series:
     consent = _text(raw, columns.consent)
     if columns.opt_out is None:
         return consent
-    said = pl.col(columns.opt_out).str.strip_chars().str.to_lowercase()
-    has_opted_out = raw.select(_is_filled(columns.opt_out) & ~said.is_in(_NO)).to_series()
-    return consent.scatter(has_opted_out.fill_null(value=False).arg_true(), "no")
+    has_opted_out = raw.select(_is_filled(columns.opt_out) & ~says_no(pl.col(columns.opt_out))).to_series()
+    return consent.scatter(has_opted_out.arg_true(), "no")
 
 
 def _rejects(raw: pl.DataFrame, rule: pl.Series, columns: Columns) -> pl.DataFrame:

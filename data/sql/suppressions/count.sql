@@ -1,0 +1,3 @@
+-- suppressions/count · grain: one row
+select count(*)
+from suppressions;

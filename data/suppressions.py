@@ -1,0 +1,173 @@
+"""People who must not be texted. Every look-up is by person_key; a suppression is never taken back by a repeated one."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import dataclass
+from functools import cache
+from pathlib import Path
+from typing import TYPE_CHECKING, TypeVar
+
+import orjson
+import polars as pl
+import sqlalchemy as sa
+
+from data.ledger.locking import lock_ledger
+from data.readers import read_source
+from data.sql import sql
+from data.store.engine import Store
+from messaging.contacts import choose_columns, split_contacts
+from messaging.sealed import person_keys
+
+if TYPE_CHECKING:
+    from sqlalchemy.engine import Connection
+
+T = TypeVar("T")
+
+EVERYWHERE = ""  # the scope that holds for every sender ID and account
+KEYS_PER_STATEMENT = 10_000  # SQLite takes 32,766 parameters, PostgreSQL 65,535
+
+_LISTS = {  # parameters that are lists
+    "suppressions/among": ("person_keys", "scopes"),
+    "suppressions/everybody": ("scopes",),
+    "suppressions/known": ("person_keys",),
+}
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Suppression:
+    """One person in one scope: everywhere, or a sender ID or account. reason and source: in words, without numbers."""
+
+    person_key: str
+    msisdn: str | None
+    reason: str
+    source: str
+    scope: str = EVERYWHERE
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ImportedSuppressions:
+    """What came of a file: every row of it is a reject, or one of the numbers; n_new and n_known count people."""
+
+    n_rows: int
+    n_new: int
+    n_known: int
+    rejects: pl.DataFrame  # REJECTS
+    notices: list[str]
+
+
+def suppress(store: Store, entries: Iterable[Suppression], now: float) -> int:
+    """Suppress people, each with its event, in one transaction. Returns how many were not suppressed there before."""
+    with store.write.begin() as connection:
+        lock_ledger(connection)
+        return record_suppressions(connection, entries, now=now)
+
+
+def record_suppressions(connection: Connection, entries: Iterable[Suppression], *, now: float) -> int:
+    """`suppress` inside the caller's transaction of the write engine."""
+    first: dict[tuple[str, str], Suppression] = {}
+    for entry in entries:
+        first.setdefault((entry.person_key, entry.scope), entry)
+    known: set[tuple[str, str]] = set()
+    for chunk in _chunks(list(first.values())):
+        known |= _known(connection, chunk)
+    new = [entry for place, entry in first.items() if place not in known]
+    if new:
+        connection.execute(_statement("suppressions/insert"), [_row(entry, now) for entry in new])
+        connection.execute(_statement("ledger/write_event"), [_event(entry, now) for entry in new])
+    return len(new)
+
+
+def suppressed_among(
+    store: Store, person_keys: pl.Series, *, scopes: Sequence[str] = (EVERYWHERE,)
+) -> set[str]:
+    """Those of these people who are suppressed in one of the scopes. A message is under EVERYWHERE and its sender's."""
+    keys = person_keys.drop_nulls().unique().to_list()
+    with store.read.connect() as connection:
+        # Many people are looked up faster by reading the whole list, unless it is much the longer one.
+        if len(keys) > KEYS_PER_STATEMENT and _n_suppressions(connection) <= len(keys):
+            return _people(connection, "everybody", scopes=scopes).intersection(keys)
+        found: set[str] = set()
+        for chunk in _chunks(keys):
+            found |= _people(connection, "among", scopes=scopes, person_keys=chunk)
+        return found
+
+
+def import_suppressions(
+    store: Store,
+    path: Path,
+    *,
+    key: bytes,
+    region: str | None,
+    reason: str,
+    now: float,
+    phone: str | None = None,
+    scope: str = EVERYWHERE,
+) -> ImportedSuppressions:
+    """Suppress every number of a contact file, landlines too.
+
+    key: the key of person keys. region: the country of numbers that are written without one.
+    Raises SourceError as read_source and choose_columns do; then nobody was suppressed.
+    """
+    source = read_source(path)
+    columns = choose_columns(source.headers, phone=phone, source=source.name)
+    contacts, rejects = split_contacts(source.frame, columns, region=region)
+    entries = [
+        Suppression(person_key=person, msisdn=msisdn, reason=reason, source=source.name, scope=scope)
+        for person, msisdn in zip(person_keys(key, contacts["msisdn"]), contacts["msisdn"], strict=True)
+    ]
+    n_new = suppress(store, entries, now)
+    return ImportedSuppressions(
+        n_rows=source.n_rows,
+        n_new=n_new,
+        n_known=contacts["msisdn"].n_unique() - n_new,
+        rejects=pl.concat([source.rejects, rejects]).sort("source_row"),
+        notices=source.notices,
+    )
+
+
+def _n_suppressions(connection: Connection) -> int:
+    return int(connection.execute(_statement("suppressions/count")).scalar_one())
+
+
+def _people(connection: Connection, name: str, **lists: Sequence[str]) -> set[str]:
+    asked = {parameter: list(values) for parameter, values in lists.items()}
+    return set(connection.execute(_statement(f"suppressions/{name}"), asked).scalars())
+
+
+def _known(connection: Connection, entries: Sequence[Suppression]) -> set[tuple[str, str]]:
+    asked = {"person_keys": [entry.person_key for entry in entries]}
+    rows = connection.execute(_statement("suppressions/known"), asked)
+    return {(person_key, scope) for person_key, scope in rows}
+
+
+def _row(entry: Suppression, now: float) -> dict[str, object]:
+    return {
+        "person_key": entry.person_key,
+        "scope": entry.scope,
+        "msisdn": entry.msisdn,
+        "reason": entry.reason,
+        "source": entry.source,
+        "at": now,
+    }
+
+
+def _event(entry: Suppression, now: float) -> dict[str, object]:
+    told = {
+        "person_key": entry.person_key,
+        "scope": entry.scope,
+        "reason": entry.reason,
+        "source": entry.source,
+    }
+    event = {"run": None, "batch": None, "kind": "suppression", "claim_no": None, "at": now}
+    return {**event, "payload": orjson.dumps(told).decode()}
+
+
+def _chunks(items: Sequence[T]) -> Iterator[Sequence[T]]:
+    for first in range(0, len(items), KEYS_PER_STATEMENT):
+        yield items[first : first + KEYS_PER_STATEMENT]
+
+
+@cache
+def _statement(name: str) -> sa.TextClause:
+    return sa.text(sql(name)).bindparams(*(sa.bindparam(one, expanding=True) for one in _LISTS.get(name, ())))
