@@ -12,6 +12,7 @@ import ipaddress
 from collections.abc import Mapping, Sequence
 from contextvars import ContextVar
 from dataclasses import dataclass
+from io import BytesIO
 from typing import TYPE_CHECKING, Protocol
 from urllib.parse import urlencode
 from urllib.request import getproxies, proxy_bypass
@@ -167,7 +168,7 @@ class AiohttpWire:
                 request.method,
                 URL(request.url, encoded=True),
                 headers=request.headers,
-                data=request.body or None,
+                data=_payload(request.body),
                 allow_redirects=False,
                 proxy=self._proxy,
                 middlewares=() if request.method == "POST" else (_no_second_try,),
@@ -259,6 +260,11 @@ async def _read_whole(response: aiohttp.ClientResponse) -> bytes:
         if len(body) > MAX_ANSWER_BYTES:
             raise AnswerTooLarge
     return bytes(body)
+
+
+def _payload(body: bytes) -> bytes | BytesIO | None:
+    """A large body goes out in pieces, so that the loop has time for others in between."""
+    return BytesIO(body) if len(body) > BUFFERED_BYTES else body or None
 
 
 def _always() -> bool:

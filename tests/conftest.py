@@ -41,7 +41,8 @@ class Simulator:
     def references(self) -> list[str]:
         """The reference of every message it took, in order, one taken twice twice."""
         with urllib.request.urlopen(f"{self.url}/ledger/references", timeout=10) as answer:
-            return answer.read().decode().split()
+            text: str = answer.read().decode()
+        return text.split()
 
     def get(self, path: str) -> dict[str, Any]:
         return _ask(urllib.request.Request(self.url + path))
