@@ -10,23 +10,36 @@ import typer
 
 CampaignName = Annotated[
     str | None,
-    typer.Argument(metavar="CAMPAIGN", help="A campaign file, or the name of one in data/campaigns/.", show_default=False),
+    typer.Argument(
+        metavar="CAMPAIGN", help="A campaign file, or the name of one in data/campaigns/.", show_default=False
+    ),
 ]
 SourceFile = Annotated[
-    Path | None, typer.Option("--file", help="Contacts: CSV, XLSX or Parquet.", show_default=False, rich_help_panel="In one line")
+    Path | None,
+    typer.Option(
+        "--file", help="Contacts: CSV, XLSX or Parquet.", show_default=False, rich_help_panel="In one line"
+    ),
 ]
 Text = Annotated[
     str | None,
-    typer.Option(help="The text, with merge tags: 'Hi {{ first_name }}, …'.", show_default=False, rich_help_panel="In one line"),
+    typer.Option(
+        help="The text, with merge tags: 'Hi {{ first_name }}, …'.",
+        show_default=False,
+        rich_help_panel="In one line",
+    ),
 ]
 Template = Annotated[
     Path | None,
-    typer.Option(help="A file with the text, instead of --text.", show_default=False, rich_help_panel="In one line"),
+    typer.Option(
+        help="A file with the text, instead of --text.", show_default=False, rich_help_panel="In one line"
+    ),
 ]
 Region = Annotated[
     str | None,
     typer.Option(
-        help="Country of numbers written without one, as two letters: GB.", show_default=False, rich_help_panel="In one line"
+        help="Country of numbers written without one, as two letters: GB.",
+        show_default=False,
+        rich_help_panel="In one line",
     ),
 ]
 Phone = Annotated[
@@ -39,10 +52,14 @@ Phone = Annotated[
     ),
 ]
 Sender = Annotated[
-    str | None, typer.Option(help="The sender ID that people see.", show_default=False, rich_help_panel="In one line")
+    str | None,
+    typer.Option(help="The sender ID that people see.", show_default=False, rich_help_panel="In one line"),
 ]
 GatewayAccount = Annotated[
-    str | None, typer.Option("--gateway", metavar="ACCOUNT", help="The gateway account to send through.", show_default="sim")
+    str | None,
+    typer.Option(
+        "--gateway", metavar="ACCOUNT", help="The gateway account to send through.", show_default="sim"
+    ),
 ]
 ConsentNote = Annotated[
     str | None,
@@ -56,7 +73,10 @@ ConsentNote = Annotated[
 RunKey = Annotated[
     str | None,
     typer.Option(
-        "--run-key", metavar="KEY", help="Your name for this run; a key is sent at most once.", show_default=False
+        "--run-key",
+        metavar="KEY",
+        help="Your name for this run; a key is sent at most once.",
+        show_default=False,
     ),
 ]
 Again = Annotated[
@@ -73,7 +93,10 @@ At = Annotated[
 ]
 Json = Annotated[bool, typer.Option("--json", help="Print JSON with stable keys instead.")]
 RunName = Annotated[
-    str | None, typer.Argument(metavar="RUN", help="A run's number or key; the latest when left out.", show_default=False)
+    str | None,
+    typer.Argument(
+        metavar="RUN", help="A run's number or key; the latest when left out.", show_default=False
+    ),
 ]
 
 

@@ -157,7 +157,9 @@ def sql(
 
 @app.command()
 def simulator(
-    port: Annotated[int | None, typer.Option(min=0, max=65535, help="0: any free port.", show_default="4280")] = None,
+    port: Annotated[
+        int | None, typer.Option(min=0, max=65535, help="0: any free port.", show_default="4280")
+    ] = None,
     seed: Annotated[int, typer.Option(help="The same seed, the same answers.")] = 1,
 ) -> None:
     """Run the simulated gateway alone (docs/simulator.md)."""

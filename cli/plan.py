@@ -44,7 +44,9 @@ def _print_plan(made: Plan) -> None:
     print_funnel_of_plan(made.summary)
     for sample in made.samples(N_SAMPLES):
         title = f"{sample.masked_msisdn} · {sample.segments} segment{'s' * (sample.segments != 1)} · {sample.encoding}"
-        screen.print(Panel(Text(sample.text), title=title, title_align="left", border_style="dim", expand=False))
+        screen.print(
+            Panel(Text(sample.text), title=title, title_align="left", border_style="dim", expand=False)
+        )
 
 
 def print_funnel_of_plan(summary: PlanSummary) -> None:

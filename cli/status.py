@@ -35,7 +35,13 @@ def runs(*, as_json: bool) -> int:
     if as_json:
         print_json(
             [
-                {"run": r.run, "run_key": r.run_key, "campaign": r.campaign, "state": r.state.value, "messages": r.n_messages}
+                {
+                    "run": r.run,
+                    "run_key": r.run_key,
+                    "campaign": r.campaign,
+                    "state": r.state.value,
+                    "messages": r.n_messages,
+                }
                 for r in latest
             ]
         )

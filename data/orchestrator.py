@@ -76,7 +76,9 @@ class Orchestrator:
     def state_of(self, flow_run_id: str) -> FlowRunState:
         state = self._ask("GET", f"/flow_runs/{flow_run_id}").get("state") or {}
         return FlowRunState(
-            type=state.get("type") or "PENDING", name=state.get("name") or "", message=state.get("message") or ""
+            type=state.get("type") or "PENDING",
+            name=state.get("name") or "",
+            message=state.get("message") or "",
         )
 
     def _ask(self, method: str, path: str, body: Mapping[str, Any] | None = None) -> dict[str, Any]:

@@ -90,6 +90,7 @@ class RunRecord:
     currency: str
     validity_s: int
     folder: str | None
+    same_plan_as: int | None
 
     @property
     def is_frozen(self) -> bool:
@@ -185,6 +186,24 @@ def list_runs(store: Store, limit: int = 20) -> list[RunRecord]:
         return _select(connection, most=limit)
 
 
+def give_way(store: Store, run: int, earlier: RunRecord, *, now: float) -> None:
+    """A run whose plan another run was frozen as already: it ends, and points to that one."""
+    reason = f"the same plan as run {earlier.run}: nothing is sent twice"
+    with store.write.begin() as connection:
+        lock_ledger(connection)
+        if _move(connection, run, RunState.FAILED_IN_PLANNING, reason, now):
+            connection.execute(_statement("give_way"), {"run": run, "earlier": earlier.run})
+
+
+def run_of_flow(store: Store, flow_run_id: str) -> RunRecord | None:
+    """The run that a flow run sends: the one bound to it, or the earlier one with the same plan. None: it bound none."""
+    with store.read.connect() as connection:
+        bound = _bound(connection, flow_run_id, None)
+        if bound is None or bound.same_plan_as is None:
+            return bound
+        return _read(connection, bound.same_plan_as)
+
+
 def accounts_of_runs(store: Store, run: int | None = None) -> list[str]:
     """The gateway accounts that runs were frozen for, by name: of one run, or of all."""
     with store.read.connect() as connection:
@@ -198,20 +217,7 @@ def move_run(store: Store, run: int, to: RunState, *, reason: str | None = None,
     """
     with store.write.begin() as connection:
         lock_ledger(connection)  # before the run's own row, as everybody does
-        moved = connection.execute(
-            _statement("move"),
-            {
-                "run": run,
-                "to": to.value,
-                "reason": reason,
-                "now": now,
-                "is_over": to.is_over,
-                "states": [state.value for state in states_before(to)],
-            },
-        ).rowcount
-        if moved:
-            _write_event(connection, run, to, reason, now)
-        return bool(moved)
+        return _move(connection, run, to, reason, now)
 
 
 def repeated_run(store: Store, run: RunRecord, summary: PlanSummary, *, since: float) -> RunRecord | None:
@@ -341,6 +347,23 @@ def _insert_twins(connection: Connection, run: int, twins: Sequence[FrozenTwin],
     ]
     if rows:
         connection.execute(_statement("insert_export"), rows)
+
+
+def _move(connection: Connection, run: int, to: RunState, reason: str | None, now: float) -> bool:
+    moved = connection.execute(
+        _statement("move"),
+        {
+            "run": run,
+            "to": to.value,
+            "reason": reason,
+            "now": now,
+            "is_over": to.is_over,
+            "states": [state.value for state in states_before(to)],
+        },
+    ).rowcount
+    if moved:
+        _write_event(connection, run, to, reason, now)
+    return bool(moved)
 
 
 def _write_event(connection: Connection, run: int, state: RunState, reason: str | None, now: float) -> None:

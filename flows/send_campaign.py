@@ -66,9 +66,7 @@ def lateness(max_lateness_s: int) -> str | None:
 def _bind(instance: Instance, loaded: LoadedCampaign, params: SendCampaign) -> RunRecord:
     """The run of this flow run, bound before anything is planned: a Retry finds it again."""
     campaign = loaded.campaign
-    account = read_account(
-        instance.store, campaign.gateway.account, sealing_key=instance.keys.sealing
-    )
+    account = read_account(instance.store, campaign.gateway.account, sealing_key=instance.keys.sealing)
     require_consent(campaign, is_simulated=account.is_simulated)
     occurrence = _scheduled_at()
     key = params.run_key if occurrence is None else run_key(campaign.name, scheduled_at=occurrence)

@@ -22,7 +22,7 @@ MOST_NAMED = 10
 
 
 def name_of_part() -> str:
-    """welcome · run 3 · part 1 of 2."""
+    """As people read it: welcome · run 3 · part 1 of 2."""
     number, part = flow_run.parameters["run"], flow_run.parameters["part"]
     with open_workplace() as workplace:
         run = read_run(workplace.instance.store, number)

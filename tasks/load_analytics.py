@@ -22,6 +22,4 @@ from tasks.workplace import this_workplace
 def load_analytics(*, fold_all: bool = False) -> Loaded:
     """Safe to repeat at any time: each event reaches the lake once."""
     instance = this_workplace().instance
-    return load_lake(
-        instance.store, instance.lake, instance.analytics, now=time.time(), fold_all=fold_all
-    )
+    return load_lake(instance.store, instance.lake, instance.analytics, now=time.time(), fold_all=fold_all)

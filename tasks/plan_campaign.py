@@ -10,7 +10,7 @@ from prefect.cache_policies import NO_CACHE
 
 from config.settings import CHECKOUT
 from data.definitions import load_campaign
-from data.runs import AlreadyPlanned, RunRecord, move_run, read_run
+from data.runs import AlreadyPlanned, RunRecord, give_way, move_run, read_run
 from engine.freeze import freeze
 from engine.plan import make_plan
 from messaging.errors import TidingsError
@@ -44,10 +44,10 @@ def plan_campaign(run: int, campaign: str, *, again: bool) -> int:
             now=time.time(),
         )
     except AlreadyPlanned as earlier:
-        _fail(store, run, f"the same plan as run {earlier.run.run}: nothing is sent twice")
+        give_way(store, run, earlier.run, now=time.time())
         return earlier.run.run
     except TidingsError as error:
-        _fail(store, run, str(error))
+        move_run(store, run, RunState.FAILED_IN_PLANNING, reason=str(error), now=time.time())
         raise
     return frozen.run
 
@@ -58,7 +58,3 @@ def _in_planning(store: Store, run: RunRecord) -> RunRecord:
         move_run(store, run.run, RunState.PLANNING, reason="planned again", now=time.time())
         return read_run(store, run.run)
     return run
-
-
-def _fail(store: Store, run: int, reason: str) -> None:
-    move_run(store, run, RunState.FAILED_IN_PLANNING, reason=reason, now=time.time())

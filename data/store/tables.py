@@ -70,6 +70,7 @@ runs = sa.Table(
     sa.Column("currency", sa.Text, nullable=False, server_default="EUR"),
     sa.Column("validity_s", sa.Integer, nullable=False, server_default="172800"),
     sa.Column("folder", sa.Text),
+    sa.Column("same_plan_as", sa.Integer, comment="the run that this very plan was frozen as before"),
     sqlite_autoincrement=True,  # a run number is never given out twice: references carry it
 )
 

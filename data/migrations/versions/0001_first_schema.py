@@ -171,6 +171,7 @@ def upgrade() -> None:
         sa.Column('currency', sa.Text(), server_default='EUR', nullable=False),
         sa.Column('validity_s', sa.Integer(), server_default='172800', nullable=False),
         sa.Column('folder', sa.Text(), nullable=True),
+        sa.Column('same_plan_as', sa.Integer(), nullable=True, comment='the run that this very plan was frozen as before'),
         sa.PrimaryKeyConstraint('run'),
         sa.UniqueConstraint('flow_run_id'),
         sa.UniqueConstraint('run_key'),

@@ -30,7 +30,8 @@ select
     cost,
     currency,
     validity_s,
-    folder
+    folder,
+    same_plan_as
 from runs
 where (cast(:run as integer) is null or run = :run)
     and (cast(:run_key as text) is null or run_key = :run_key)
