@@ -223,7 +223,7 @@ class Api:
                 "requests": self._n_requests,
                 "throttled": self._n_throttled,
                 "throttled_requests": self._n_throttled_requests,
-                "faults": dict(self._mischief.struck),
+                "faults": {kind.value: n for kind, n in self._mischief.struck.items()},
             }
         )
 

@@ -32,6 +32,8 @@ class Peer:
             0,
         )
         self.server.requests.append(head + await self.reader.readexactly(length))
+        async with self.server.came:
+            self.server.came.notify_all()
         return self.server.requests[-1]
 
     async def answer(self, raw: bytes = OK) -> None:
@@ -57,6 +59,11 @@ class Misbehaving:
     n_connections: int = 0
     requests: list[bytes] = field(default_factory=list)  # read whole
     stray: bytes = b""  # bytes of requests that did not come whole
+    came: asyncio.Condition = field(default_factory=asyncio.Condition)
+
+    async def has_read(self, n_requests: int) -> None:
+        async with self.came:
+            await self.came.wait_for(lambda: len(self.requests) >= n_requests)
 
 
 @asynccontextmanager
@@ -79,7 +86,7 @@ async def misbehaving(script: Script) -> AsyncIterator[Misbehaving]:
             writer.close()
 
     server = await asyncio.start_server(serve, "127.0.0.1", 0)
-    misbehaves.url = "http://127.0.0.1:{}".format(server.sockets[0].getsockname()[1])
+    misbehaves.url = f"http://127.0.0.1:{server.sockets[0].getsockname()[1]}"
     try:
         yield misbehaves
     finally:

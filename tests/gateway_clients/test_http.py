@@ -151,8 +151,7 @@ def test_a_wait_for_a_free_connection_that_takes_too_long_is_unsent():
             http_to(server.url, concurrency=1, timeouts=slow_reader) as http,
         ):
             first = asyncio.create_task(submit(http))
-            while not server.requests:
-                await asyncio.sleep(0.01)
+            await server.has_read(1)
             second = await submit(http)
             first.cancel()
             await asyncio.wait([first])
@@ -363,8 +362,7 @@ def test_a_cancelled_request_stays_cancelled_and_the_pool_lives_on():
 
         async with misbehaving(script) as server, http_to(server.url) as http:
             slow = [asyncio.create_task(submit(http, b'"slow"')) for _ in range(2)]
-            while len(server.requests) < 2:
-                await asyncio.sleep(0.01)
+            await server.has_read(2)
             for task in slow:
                 task.cancel()
             ended, _ = await asyncio.wait(slow)
