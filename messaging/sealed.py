@@ -77,19 +77,23 @@ class Sealer:
         blocks = self._blocks()
         return [self._opened(reference, blocks) for reference in references]
 
-    def seal_many(self, run: int, batches: Sequence[int] | pl.Series, rows: Sequence[int] | pl.Series) -> list[str]:
+    def seal_many(
+        self, run: int, batches: Sequence[int] | pl.Series, rows: Sequence[int] | pl.Series
+    ) -> list[str]:
         """One reference per pair of batch and row, in order."""
-        return self.seal_column(run, pl.Series(batches, dtype=pl.UInt64), pl.Series(rows, dtype=pl.UInt64)).to_list()
+        return self.seal_column(
+            run, pl.Series(batches, dtype=pl.UInt64), pl.Series(rows, dtype=pl.UInt64)
+        ).to_list()
 
     def seal_column(self, run: int, batches: pl.Series, rows: pl.Series) -> pl.Series:
-        """`seal_many` as a column named `reference`."""
+        """`seal_many` as a column named `reference`. Raises ValueError for numbers that do not fit, and for nulls."""
         _guard_range("run", run, _RUN_BITS)
         if len(batches) != len(rows):
             raise ValueError("every row needs its batch")
         if not len(batches):
             return pl.Series("reference", [], dtype=pl.String)
-        _guard_range("batch", batches.max(), _BATCH_BITS)
-        _guard_range("row", rows.max(), _ROW_BITS)
+        _guard_column("batch", batches, _BATCH_BITS)
+        _guard_column("row", rows, _ROW_BITS)
         batch, row = batches.cast(pl.UInt64), rows.cast(pl.UInt64)
         left = run * (1 << _BATCH_BITS_LEFT) + batch // (1 << _BATCH_BITS_RIGHT)
         right = batch % (1 << _BATCH_BITS_RIGHT) * (1 << _ROW_BITS + _CHECK_BITS) + row * (1 << _CHECK_BITS)
@@ -100,7 +104,7 @@ class Sealer:
 
     def _blocks(self) -> _Blocks:
         # ECB on purpose: it is the bare block function. An encryptor is not for two threads at once, so one per call.
-        return Cipher(algorithms.AES(self._aes_key), modes.ECB()).encryptor()
+        return Cipher(algorithms.AES(self._aes_key), modes.ECB()).encryptor()  # noqa: S305
 
     def _opened(self, reference: str, blocks: _Blocks) -> MessageRef | None:
         number = _read(reference)
@@ -123,7 +127,9 @@ def person_key(key: bytes, msisdn: str) -> str:
 
 def person_keys(key: bytes, msisdns: pl.Series) -> pl.Series:
     """`person_key` on a whole column, named `person_key`; null stays null."""
-    fresh = hashlib.blake2b(key=key[:64], digest_size=16).copy  # copying the keyed state costs half of making it
+    fresh = hashlib.blake2b(
+        key=key[:64], digest_size=16
+    ).copy  # copying the keyed state costs half of making it
 
     def digest(msisdn: bytes | None) -> bytes | None:
         if msisdn is None:
@@ -139,6 +145,13 @@ def person_keys(key: bytes, msisdns: pl.Series) -> pl.Series:
 def _guard_range(name: str, value: object, bits: int) -> None:
     if not isinstance(value, int) or not 0 <= value < 1 << bits:
         raise ValueError(f"{name} {value} does not fit {bits} bits")
+
+
+def _guard_column(name: str, numbers: pl.Series, bits: int) -> None:
+    if numbers.null_count():
+        raise ValueError(f"a message without its {name}")
+    _guard_range(name, numbers.min(), bits)
+    _guard_range(name, numbers.max(), bits)
 
 
 def _halves(run: int, batch: int, row: int) -> tuple[int, int]:

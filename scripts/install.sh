@@ -89,9 +89,11 @@ install_by_uv() {
     "$uv" pip install --quiet --no-deps --no-build-isolation --python "$venv/bin/python" --editable .
 }
 
+# The lock is whole, so nothing is resolved (--no-deps): pip would look for `sqlalchemy[asyncio]`, which Prefect asks
+# for, beside the pinned `sqlalchemy`, find a newer one, and refuse it for want of a hash.
 install_by_pip() {
-  say "installing the packages of requirements.lock with pip (about a minute) …"
-  by_pip install --quiet --progress-bar off --require-hashes -r requirements.lock &&
+  say "installing the packages of requirements.lock with pip (a minute or two) …"
+  by_pip install --quiet --progress-bar off --no-deps --require-hashes -r requirements.lock &&
     by_pip install --quiet --no-deps --no-build-isolation --editable .
 }
 
