@@ -68,7 +68,7 @@ class Throttle:
         self._level = min(capacity, self._level + (now - self._filled_at) * per_s)
         self._filled_at = now
         missing = min(float(n_messages), capacity) - self._level
-        if missing > 1e-9:
+        if missing > 1e-3:  # a clock in seconds since 1970 is no finer than a quarter of a microsecond
             return missing / per_s
         self._level -= n_messages
         return 0.0
