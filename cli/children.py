@@ -22,23 +22,26 @@ def in_child() -> None:
         _libc.prctl(PR_SET_PDEATHSIG, signal.SIGTERM)
 
 
-def start_child(command: list[str], *, environment: dict[str, str], log: Path) -> subprocess.Popen[bytes]:
-    """A child in a session of its own, so that Ctrl-C in the terminal reaches only us; its output goes to a log file."""
+def start_child(
+    command: list[str], *, environment: dict[str, str], log: Path, folder: Path | None = None
+) -> subprocess.Popen[bytes]:
+    """A child in a session of its own, so that Ctrl-C in the terminal reaches only us; its output goes to a log file.
+
+    For the main thread: on Linux the child ends with the thread that started it. folder: where it works, if not here.
+    """
     log.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
-    with log.open("ab", opener=_private) as output:
+    with os.fdopen(os.open(log, os.O_WRONLY | os.O_CREAT | os.O_APPEND, 0o600), "ab") as output:
         return subprocess.Popen(
             command,
             stdin=subprocess.DEVNULL,
             stdout=output,
             stderr=subprocess.STDOUT,
             env={**os.environ, **environment},
+            cwd=folder,
+            cwd=folder,
             start_new_session=True,
             preexec_fn=in_child,  # noqa: PLW1509 - nothing but two system calls
         )
-
-
-def _private(path: str, flags: int) -> int:
-    return os.open(path, flags, 0o600)
 
 
 def stop_child(child: subprocess.Popen[bytes], *, patience_s: float) -> None:

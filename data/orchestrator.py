@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from typing import Any
 from urllib.parse import quote
@@ -54,6 +54,22 @@ class Orchestrator:
         answer = self._ask("GET", f"/deployments/name/{quote(name)}")
         return str(answer["id"])
 
+    def knows(self, deployments: Iterable[str]) -> bool:
+        """Whether all of these deployments are there."""
+        try:
+            for name in deployments:
+                self.find_deployment(name)
+        except OrchestratorError:
+            return False
+        return True
+
+    def ensure_work_pool(self, name: str) -> None:
+        """A pool for process workers; one that is there stays as it is. Its worker fills in the rest."""
+        try:
+            self._ask("GET", f"/work_pools/{quote(name)}")
+        except OrchestratorError:
+            self._ask("POST", "/work_pools/", {"name": name, "type": "process"})
+
     def create_flow_run(
         self,
         deployment: str,
@@ -73,6 +89,17 @@ class Orchestrator:
         answer = self._ask("POST", f"/deployments/{self.find_deployment(deployment)}/create_flow_run", body)
         return str(answer["id"])
 
+    def ensure_work_pool(self, name: str) -> None:
+        """A pool for process workers of this name exists; its worker fills in the template."""
+        self._ask("POST", "/work_pools/", {"name": name, "type": "process"}, fine=409)
+
+    def version_of(self, deployment: str) -> str | None:
+        """The version a deployment bears; None when there is no such deployment."""
+        version: str | None = self._ask("GET", f"/deployments/name/{quote(deployment)}", fine=404).get(
+            "version"
+        )
+        return version
+
     def state_of(self, flow_run_id: str) -> FlowRunState:
         state = self._ask("GET", f"/flow_runs/{flow_run_id}").get("state") or {}
         return FlowRunState(
@@ -81,7 +108,10 @@ class Orchestrator:
             message=state.get("message") or "",
         )
 
-    def _ask(self, method: str, path: str, body: Mapping[str, Any] | None = None) -> dict[str, Any]:
+    def _ask(
+        self, method: str, path: str, body: Mapping[str, Any] | None = None, *, fine: int | None = None
+    ) -> dict[str, Any]:
+        """fine: a refusal that answers the question, and is returned as an empty answer."""
         give_up_at_s = time.monotonic() + BUSY_PATIENCE_S
         while True:
             try:
@@ -96,6 +126,8 @@ class Orchestrator:
             if answer.status_code != 503 or time.monotonic() > give_up_at_s:
                 break
             time.sleep(BUSY_PAUSE_S)
+        if answer.status_code == fine:
+            return {}
         if answer.status_code == 404:
             raise OrchestratorError(
                 f"Prefect's server at {self.api_url} does not know {path}; `tidings up` deploys what belongs there."

@@ -1,0 +1,247 @@
+"""`tidings up`: everything a person needs, in one terminal; stopped in the order in which nothing is left in doubt.
+
+Start: server → healthy → work pool → deployments → worker → simulator. Stop: the flow runs first, since they must still
+tell the server how they ended, then worker, simulator and server.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import hashlib
+import os
+import signal
+import subprocess
+import sys
+import time
+from collections.abc import Awaitable, Callable
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from cli.children import is_taken, last_words, start_child, stop_child
+from cli.instance import open_here
+from cli.output import EXIT_FAILED, EXIT_OK, screen
+from cli.prefect_server import server_command, server_log, wait_until_healthy
+from cli.run_here import simulator_command
+from config.settings import CHECKOUT, Settings, prefect_environment
+from data.orchestrator import Orchestrator
+from messaging.errors import TidingsError
+
+DRAIN_S = 30.0
+CHILD_STOP_S = 10.0
+LOOK_EVERY_S = 0.2
+RESTART_AFTER_S = 1.0
+MOST_RESTARTS = 5  # within RESTARTS_WITHIN_S; then something is wrong that a restart does not cure
+RESTARTS_WITHIN_S = 120.0
+HOUSE = ("send-campaign/house", "send-part/house", "collect-and-load/house")
+
+
+class CannotStart(TidingsError):
+    """A port is taken, or a deployment failed; the sentence says which."""
+
+
+def up(settings: Settings) -> int:
+    """Run until Ctrl-C or SIGTERM. 0: stopped cleanly; 1: a child kept dying. Raises CannotStart."""
+    _refuse_taken_ports(settings)
+    with open_here(settings):
+        pass  # folder, keys and store exist before any child looks for them
+    return asyncio.run(_Supervisor(settings).run())
+
+
+def _refuse_taken_ports(settings: Settings) -> None:
+    ports = {"TIDINGS_PREFECT_PORT": settings.prefect_port, "TIDINGS_SIMULATOR_PORT": settings.simulator_port}
+    for variable, port in ports.items():
+        if port and is_taken(settings.host, port):
+            raise CannotStart(
+                f"port {port} is taken on {settings.host} (perhaps by another `tidings up`); "
+                f"stop what uses it, or set {variable} to a free one."
+            )
+
+
+@dataclass(slots=True)
+class _Child:
+    """One kept process. deaths: when it died lately."""
+
+    name: str
+    command: list[str]
+    environment: dict[str, str]
+    log: Path
+    process: subprocess.Popen[bytes] | None = None
+    deaths: list[float] = field(default_factory=list)
+
+    def start(self) -> subprocess.Popen[bytes]:
+        self.process = start_child(self.command, environment=self.environment, log=self.log)
+        return self.process
+
+    async def stop(self, patience_s: float) -> None:
+        if self.process is not None:
+            await asyncio.to_thread(stop_child, self.process, patience_s=patience_s)
+
+    @property
+    def is_dead(self) -> bool:
+        return self.process is not None and self.process.poll() is not None
+
+
+class _Supervisor:
+    def __init__(self, settings: Settings) -> None:
+        self._settings = settings
+        self._stopping = asyncio.Event()
+        logs = settings.var_dir / "prefect"
+        environment = prefect_environment(settings, settings.api_url)
+        self._environment = environment
+        self._server = _Child(
+            "server", server_command(settings.host, settings.prefect_port), environment, server_log(settings)
+        )
+        self._worker = _Child(
+            "worker",
+            [
+                sys.executable,
+                "-m",
+                "prefect",
+                "worker",
+                "start",
+                "--pool",
+                settings.work_pool,
+                "--type",
+                "process",
+            ],
+            environment,
+            logs / "worker.log",
+        )
+        self._simulator = _Child(
+            "simulator",
+            simulator_command(settings.host, settings.simulator_port),
+            {},
+            settings.var_dir / "simulator.log",
+        )
+
+    async def run(self) -> int:
+        loop = asyncio.get_running_loop()
+        for number in (signal.SIGINT, signal.SIGTERM):
+            loop.add_signal_handler(number, self._stopping.set)
+        try:
+            for step in (self._start_server, self._deploy_house, self._start_the_others):
+                if not await self._unless_stopped(step):
+                    return EXIT_OK
+            self._say_where()
+            return await self._watch()
+        finally:
+            await self._stop()
+
+    async def _unless_stopped(self, step: Callable[[], Awaitable[None]]) -> bool:
+        """Do a step of the start, unless the end is asked for meanwhile. False: it was."""
+        doing, stopping = asyncio.ensure_future(step()), asyncio.ensure_future(self._stopping.wait())
+        await asyncio.wait({doing, stopping}, return_when=asyncio.FIRST_COMPLETED)
+        stopping.cancel()
+        if not doing.done():
+            doing.cancel()
+            return False
+        doing.result()
+        return not self._stopping.is_set()
+
+    async def _start_server(self) -> None:
+        screen.print("starting Prefect's server …")
+        await asyncio.to_thread(
+            wait_until_healthy, self._server.start(), self._settings.api_url, self._server.log
+        )
+
+    async def _deploy_house(self) -> None:
+        server = Orchestrator(self._settings.api_url)
+        await asyncio.to_thread(server.ensure_work_pool, self._settings.work_pool)
+        stamp = self._settings.var_dir / "prefect" / "house.sha256"
+        fingerprint = _fingerprint_of_house()
+        is_known = stamp.exists() and stamp.read_text() == fingerprint
+        if is_known and await asyncio.to_thread(server.knows, HOUSE):
+            return  # a deploy can swallow an occurrence that falls due meanwhile
+        screen.print("deploying the house's flows …")
+        command = [sys.executable, "-m", "prefect", "--no-prompt", "deploy", "--all"]
+        log = self._settings.var_dir / "prefect" / "deploy.log"
+        deploying = start_child(command, environment=self._environment, log=log, folder=CHECKOUT)
+        if await asyncio.to_thread(deploying.wait):
+            raise CannotStart(f"the flows could not be deployed: {last_words(log)}. All of it: {log}")
+        stamp.write_text(fingerprint)
+
+    async def _start_the_others(self) -> None:
+        self._worker.start()
+        if self._settings.simulator_port:
+            self._simulator.start()
+        await asyncio.sleep(0)
+
+    def _say_where(self) -> None:
+        settings = self._settings
+        screen.print(f"[bold green]up[/bold green] · Prefect  http://{settings.host}:{settings.prefect_port}")
+        if settings.simulator_port:
+            screen.print(f"     simulator {settings.simulator_address} (docs/simulator.md)")
+        screen.print(f"     files     {settings.var_dir}")
+        screen.print(
+            "     try [bold]tidings send welcome[/bold] in another terminal · Ctrl-C stops everything"
+        )
+
+    async def _watch(self) -> int:
+        """Keep the children alive until told to stop."""
+        children = [child for child in (self._server, self._worker, self._simulator) if child.process]
+        while not self._stopping.is_set():
+            for child in children:
+                if child.is_dead and not await self._restart(child):
+                    return EXIT_FAILED
+            try:
+                await asyncio.wait_for(self._stopping.wait(), LOOK_EVERY_S)
+            except TimeoutError:
+                continue
+        return EXIT_OK
+
+    async def _restart(self, child: _Child) -> bool:
+        """False: it has died too often lately."""
+        now = time.monotonic()
+        child.deaths = [at for at in child.deaths if at > now - RESTARTS_WITHIN_S] + [now]
+        if len(child.deaths) > MOST_RESTARTS:
+            screen.print(
+                f"[red]the {child.name} keeps ending[/red]: {last_words(child.log)}. See {child.log}"
+            )
+            return False
+        screen.print(f"[yellow]the {child.name} has ended[/yellow]; starting it again (its log: {child.log})")
+        await asyncio.sleep(RESTART_AFTER_S)
+        child.start()
+        return True
+
+    async def _stop(self) -> None:
+        screen.print("stopping: messages on their way are settled first …")
+        await self._drain()
+        await self._worker.stop(CHILD_STOP_S)
+        await self._simulator.stop(CHILD_STOP_S)
+        await self._server.stop(CHILD_STOP_S)
+        screen.print("stopped.")
+
+    async def _drain(self) -> None:
+        """SIGTERM once to every flow run of the worker, also to one that it starts meanwhile; wait until none is left."""
+        worker = self._worker.process
+        told: set[int] = set()
+        give_up_at_s = time.monotonic() + DRAIN_S
+        while worker is not None and time.monotonic() < give_up_at_s:
+            running = await asyncio.to_thread(_children_of, worker.pid)
+            if not running:
+                return
+            for pid in running - told:
+                _tell_to_end(pid)
+            told |= running
+            await asyncio.sleep(LOOK_EVERY_S)
+
+
+def _tell_to_end(pid: int) -> None:
+    try:
+        os.kill(pid, signal.SIGTERM)
+    except ProcessLookupError:
+        return
+
+
+def _children_of(parent: int) -> set[int]:
+    listed = subprocess.run(["ps", "-A", "-o", "pid=,ppid="], capture_output=True, text=True, check=True)
+    pairs = (line.split() for line in listed.stdout.splitlines())
+    return {int(pid) for pid, of in pairs if int(of) == parent}
+
+
+def _fingerprint_of_house() -> str:
+    """Of all that `prefect deploy` reads: the file, and the code that gives the forms their fields."""
+    digest = hashlib.sha256()
+    for path in (CHECKOUT / "prefect.yaml", *sorted((CHECKOUT / "flows").glob("*.py"))):
+        digest.update(path.read_bytes())
+    return digest.hexdigest()
