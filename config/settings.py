@@ -26,6 +26,7 @@ class Settings(BaseSettings):
     model_config = SettingsConfigDict(
         env_prefix="TIDINGS_",
         env_file=CHECKOUT / ".env",
+        env_ignore_empty=True,  # an empty line of .env means the default, never an empty key
         extra="ignore",
         frozen=True,
         hide_input_in_errors=True,
