@@ -20,7 +20,7 @@ from gateway_clients.base import GatewayClient
 from gateway_clients.verdicts import HELD_BACK, unconfirmed, unsent
 from messaging.batches import BatchRef
 from messaging.outcomes import ErrorKind, Outcome, OutcomeStatus, OutgoingMessage
-from messaging.tally import BUSY, DRAINED, UNREACHABLE, BatchTally
+from messaging.tally import BUSY, DONE, DRAINED, UNREACHABLE, BatchTally
 
 log = logging.getLogger(__name__)
 
@@ -125,7 +125,11 @@ class _Sender:
         """Claim and send until nothing more is to be claimed; says why that is."""
         try:
             while not self._stop.is_set:
+                is_settling = self._settling is not None
                 asked_at_s, answer = await self._claim()
+                if isinstance(answer, Ended) and answer.why == DONE and is_settling:
+                    await self._settled()  # it may bring unsent messages that this claim could not see yet
+                    continue
                 if isinstance(answer, Ended):
                     return answer.why
                 if isinstance(answer, Wait):
