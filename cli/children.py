@@ -38,7 +38,6 @@ def start_child(
             stderr=subprocess.STDOUT,
             env={**os.environ, **environment},
             cwd=folder,
-            cwd=folder,
             start_new_session=True,
             preexec_fn=in_child,  # noqa: PLW1509 - nothing but two system calls
         )

@@ -13,7 +13,8 @@ import signal
 import subprocess
 import sys
 import time
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Iterator
+from contextlib import suppress
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -48,18 +49,25 @@ def up(settings: Settings) -> int:
 
 
 def _refuse_taken_ports(settings: Settings) -> None:
-    ports = {"TIDINGS_PREFECT_PORT": settings.prefect_port, "TIDINGS_SIMULATOR_PORT": settings.simulator_port}
+    ports = {"TIDINGS_PREFECT_PORT": settings.prefect_port}
+    if _has_simulator(settings):
+        ports["TIDINGS_SIMULATOR_PORT"] = settings.simulator_port
     for variable, port in ports.items():
-        if port and is_taken(settings.host, port):
+        if is_taken(settings.host, port):
             raise CannotStart(
                 f"port {port} is taken on {settings.host} (perhaps by another `tidings up`); "
                 f"stop what uses it, or set {variable} to a free one."
             )
 
 
+def _has_simulator(settings: Settings) -> bool:
+    """Not when it is switched off, nor when the account `sim` sends somewhere else."""
+    return settings.simulator_port > 0 and not settings.simulator_url
+
+
 @dataclass(slots=True)
 class _Child:
-    """One kept process. deaths: when it died lately."""
+    """One kept process. deaths: when it died lately. Started on the main thread only: it ends with its thread."""
 
     name: str
     command: list[str]
@@ -69,7 +77,7 @@ class _Child:
     deaths: list[float] = field(default_factory=list)
 
     def start(self) -> subprocess.Popen[bytes]:
-        self.process = start_child(self.command, environment=self.environment, log=self.log)
+        self.process = start_child(self.command, environment=self.environment, log=self.log, folder=CHECKOUT)
         return self.process
 
     async def stop(self, patience_s: float) -> None:
@@ -86,24 +94,20 @@ class _Supervisor:
         self._settings = settings
         self._stopping = asyncio.Event()
         logs = settings.var_dir / "prefect"
+        self._definition = definition_of_house()
         environment = prefect_environment(settings, settings.api_url)
-        self._environment = environment
+        environment["TIDINGS_DEFINITION"] = self._definition  # prefect.yaml makes it the deployments' version
         self._server = _Child(
             "server", server_command(settings.host, settings.prefect_port), environment, server_log(settings)
         )
+        prefect = [sys.executable, "-m", "prefect"]
+        self._deploy = _Child(
+            "deploy", [*prefect, "--no-prompt", "deploy", "--all"], environment, logs / "deploy.log"
+        )
+        # Never with --limit: such a worker dies when a run is retried while its old process still holds a slot.
         self._worker = _Child(
             "worker",
-            [
-                sys.executable,
-                "-m",
-                "prefect",
-                "worker",
-                "start",
-                "--pool",
-                settings.work_pool,
-                "--type",
-                "process",
-            ],
+            [*prefect, "worker", "start", "--pool", settings.work_pool, "--type", "process"],
             environment,
             logs / "worker.log",
         )
@@ -145,31 +149,26 @@ class _Supervisor:
         )
 
     async def _deploy_house(self) -> None:
+        """Only what has changed: a deploy can swallow an occurrence that falls due meanwhile."""
         server = Orchestrator(self._settings.api_url)
         await asyncio.to_thread(server.ensure_work_pool, self._settings.work_pool)
-        stamp = self._settings.var_dir / "prefect" / "house.sha256"
-        fingerprint = _fingerprint_of_house()
-        is_known = stamp.exists() and stamp.read_text() == fingerprint
-        if is_known and await asyncio.to_thread(server.knows, HOUSE):
-            return  # a deploy can swallow an occurrence that falls due meanwhile
+        versions = [await asyncio.to_thread(server.version_of, name) for name in HOUSE]
+        if all(version == self._definition for version in versions):
+            return
         screen.print("deploying the house's flows …")
-        command = [sys.executable, "-m", "prefect", "--no-prompt", "deploy", "--all"]
-        log = self._settings.var_dir / "prefect" / "deploy.log"
-        deploying = start_child(command, environment=self._environment, log=log, folder=CHECKOUT)
-        if await asyncio.to_thread(deploying.wait):
+        if await asyncio.to_thread(self._deploy.start().wait):
+            log = self._deploy.log
             raise CannotStart(f"the flows could not be deployed: {last_words(log)}. All of it: {log}")
-        stamp.write_text(fingerprint)
 
     async def _start_the_others(self) -> None:
         self._worker.start()
-        if self._settings.simulator_port:
+        if _has_simulator(self._settings):
             self._simulator.start()
-        await asyncio.sleep(0)
 
     def _say_where(self) -> None:
         settings = self._settings
         screen.print(f"[bold green]up[/bold green] · Prefect  http://{settings.host}:{settings.prefect_port}")
-        if settings.simulator_port:
+        if _has_simulator(settings):
             screen.print(f"     simulator {settings.simulator_address} (docs/simulator.md)")
         screen.print(f"     files     {settings.var_dir}")
         screen.print(
@@ -205,6 +204,7 @@ class _Supervisor:
 
     async def _stop(self) -> None:
         screen.print("stopping: messages on their way are settled first …")
+        await self._deploy.stop(CHILD_STOP_S)
         await self._drain()
         await self._worker.stop(CHILD_STOP_S)
         await self._simulator.stop(CHILD_STOP_S)
@@ -227,21 +227,37 @@ class _Supervisor:
 
 
 def _tell_to_end(pid: int) -> None:
-    try:
+    with suppress(ProcessLookupError):
         os.kill(pid, signal.SIGTERM)
-    except ProcessLookupError:
-        return
 
 
 def _children_of(parent: int) -> set[int]:
-    listed = subprocess.run(["ps", "-A", "-o", "pid=,ppid="], capture_output=True, text=True, check=True)
-    pairs = (line.split() for line in listed.stdout.splitlines())
-    return {int(pid) for pid, of in pairs if int(of) == parent}
+    """The living child processes of a process."""
+    rows = _processes_of_linux() if sys.platform == "linux" else _processes_of_ps()
+    return {pid for pid, ppid, state in rows if ppid == parent and not state.startswith("Z")}
 
 
-def _fingerprint_of_house() -> str:
+def _processes_of_linux() -> Iterator[tuple[int, int, str]]:
+    """(pid, parent, state) of every process; not every Linux has `ps`."""
+    for entry in Path("/proc").iterdir():
+        if entry.name.isdigit():
+            with suppress(OSError):  # it has ended meanwhile
+                state, ppid = (entry / "stat").read_text().rpartition(")")[2].split()[:2]
+                yield int(entry.name), int(ppid), state
+
+
+def _processes_of_ps() -> Iterator[tuple[int, int, str]]:
+    listed = subprocess.run(
+        ["ps", "-A", "-o", "pid=,ppid=,stat="], capture_output=True, text=True, check=True
+    )
+    for line in listed.stdout.splitlines():
+        pid, ppid, state = line.split()
+        yield int(pid), int(ppid), state
+
+
+def definition_of_house() -> str:
     """Of all that `prefect deploy` reads: the file, and the code that gives the forms their fields."""
     digest = hashlib.sha256()
     for path in (CHECKOUT / "prefect.yaml", *sorted((CHECKOUT / "flows").glob("*.py"))):
         digest.update(path.read_bytes())
-    return digest.hexdigest()
+    return digest.hexdigest()[:16]

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Iterable, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 from urllib.parse import quote
@@ -53,22 +53,6 @@ class Orchestrator:
         """The id of a deployment, named flow/deployment. Raises OrchestratorError."""
         answer = self._ask("GET", f"/deployments/name/{quote(name)}")
         return str(answer["id"])
-
-    def knows(self, deployments: Iterable[str]) -> bool:
-        """Whether all of these deployments are there."""
-        try:
-            for name in deployments:
-                self.find_deployment(name)
-        except OrchestratorError:
-            return False
-        return True
-
-    def ensure_work_pool(self, name: str) -> None:
-        """A pool for process workers; one that is there stays as it is. Its worker fills in the rest."""
-        try:
-            self._ask("GET", f"/work_pools/{quote(name)}")
-        except OrchestratorError:
-            self._ask("POST", "/work_pools/", {"name": name, "type": "process"})
 
     def create_flow_run(
         self,
