@@ -32,9 +32,8 @@ log = logging.getLogger(__name__)
 EVENTS_PER_EXPORT = 20_000
 SMALL_ROWS = 1_000_000  # an events file below this is merged with others …
 MOST_SMALL_FILES = 8  # … once there are so many
-FOLDED_PER_S = (
-    10_000  # a run of a million messages is folded every 100 s at most, so that folding stays a trifle
-)
+FOLDED_AT_ONCE = 100_000  # messages of a run that is folded at every load with news of it …
+FOLDED_PER_S = 10_000  # … and one of a million every 90 s at most, so that folding stays a trifle
 GRACE_S = 3_600.0  # longer than any query: superseded files stay for those who are reading them
 
 
@@ -140,8 +139,10 @@ def _fold(store: Store, lake: Path, now: float, *, fold_all: bool) -> tuple[int,
 
 
 def _is_due(fold: manifest.OwedFold, now: float) -> bool:
-    # A clock that was set back must not keep a run waiting.
-    return fold.folded_at is None or not 0 <= now - fold.folded_at < fold.n_messages / FOLDED_PER_S
+    if fold.folded_at is None:
+        return True
+    pause_s = max(0, fold.n_messages - FOLDED_AT_ONCE) / FOLDED_PER_S
+    return not 0 <= now - fold.folded_at < pause_s  # a clock that was set back keeps no run waiting
 
 
 def _fold_run(store: Store, lake: Path, fold: manifest.OwedFold, now: float) -> None:

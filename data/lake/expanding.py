@@ -107,7 +107,7 @@ def _unpacked(stored: pl.DataFrame, payload: pl.Struct) -> pl.DataFrame:
 
 
 def _shaped(told: pl.DataFrame) -> pl.DataFrame:
-    told = told.with_columns(at=utc_instant(pl.col("at")))
+    told = told.with_columns(happened_at=utc_instant(pl.col("at")))
     return told.select(
         pl.col(name).cast(dtype) if name in told.columns else pl.lit(None, dtype=dtype).alias(name)
         for name, dtype in EVENTS.items()

@@ -31,14 +31,11 @@ def fold_messages(lake: Path, run: int, planned: Sequence[Path], events: Sequenc
     make_private_folder(spill)
     with duckdb.connect(config={"memory_limit": MEMORY_LIMIT, "temp_directory": str(spill)}) as connection:
         try:
-            folded = connection.execute(
-                sql("lake/fold"),
-                {
-                    "run": run,
-                    "planned": [str(file) for file in planned],
-                    "events": [str(file) for file in events],
-                },
-            )
+            files = {
+                "planned": [str(file) for file in planned],
+                "events": [str(file) for file in events],
+            }
+            folded = connection.sql(sql("lake/fold"), params=files | {"run": run})
             rows: Any = folded.to_arrow_reader(ROWS_PER_GROUP)
             return write_tables(rows, MESSAGES, path, cast=True)
         except duckdb.IOException as error:

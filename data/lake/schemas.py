@@ -17,7 +17,7 @@ UTC_INSTANT: Any = pl.Datetime("us")  # Any: mypy takes a dict of dtypes and dty
 EVENTS = pl.Schema(
     {
         "event": pl.Int64,  # the order in which the ledger changed
-        "at": UTC_INSTANT,
+        "happened_at": UTC_INSTANT,  # "at" is a word of SQL in DuckDB
         "kind": pl.String,
         "run": pl.Int64,
         "batch": pl.Int32,

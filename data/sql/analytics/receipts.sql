@@ -10,7 +10,7 @@ select
     e.status,
     e.code,
     e.done_at,
-    e.at as received_at
+    e.happened_at as received_at
 from events as e
 left join runs as r on r.run = e.run
 where e.kind = 'receipts';

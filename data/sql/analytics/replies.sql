@@ -1,6 +1,6 @@
 -- analytics/replies · grain: one row per message that a person sent us; its text stays in the store
 create view replies as
-select at as received_at, account, person_key, is_stop
+select happened_at as received_at, account, person_key, is_stop
 from events
 where kind = 'reply';
 

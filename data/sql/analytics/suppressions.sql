@@ -1,6 +1,6 @@
 -- analytics/suppressions · grain: one row per person and scope that was suppressed, at the first time
 create view suppressions as
-select at as suppressed_at, person_key, scope, reason, source
+select happened_at as suppressed_at, person_key, scope, reason, source
 from events
 where kind = 'suppression'
 qualify row_number() over (partition by person_key, scope order by event) = 1;

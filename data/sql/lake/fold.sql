@@ -21,11 +21,11 @@ standing as (
             },
             event
         ) filter (where kind in ('claim', 'outcomes', 'doubt', 'stop', 'adopted', 'decision')) as last,
-        max(at) filter (where kind in ('outcomes', 'doubt', 'stop', 'adopted')) as settled_at,
+        max(happened_at) filter (where kind in ('outcomes', 'doubt', 'stop', 'adopted')) as settled_at,
         -- Two events of one commit may both say accepted: an outcome, and the receipt that had proved it.
-        min(at) filter (where status_code = 1 and kind in ('outcomes', 'doubt', 'adopted')) as accepted_at,
+        min(happened_at) filter (where status_code = 1 and kind in ('outcomes', 'doubt', 'adopted')) as accepted_at,
         arg_max(decision, event) filter (where kind = 'decision') as decision,
-        min(at) filter (where kind = 'claim') as claimed_at,
+        min(happened_at) filter (where kind = 'claim') as claimed_at,
         count(*) filter (where kind = 'claim') as attempts,
         coalesce(bool_or(possible_duplicate), false) as possible_duplicate,
         -- The highest status wins and, among equals, the first: the shift leaves the lower 48 bits to the event.
@@ -33,7 +33,7 @@ standing as (
             {
                 'receipt': status,
                 'receipt_code': code,
-                'receipt_at': coalesce(done_at, at),
+                'receipt_at': coalesce(done_at, happened_at),
                 'gateway_message_id': nullif(gateway_message_id, '')
             },
             (status_code::bigint << 48) - event
