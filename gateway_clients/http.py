@@ -12,6 +12,7 @@ import ipaddress
 from collections.abc import Mapping, Sequence
 from contextvars import ContextVar
 from dataclasses import dataclass
+from functools import lru_cache
 from io import BytesIO
 from typing import TYPE_CHECKING, Protocol
 from urllib.parse import urlencode
@@ -166,7 +167,7 @@ class AiohttpWire:
         try:
             async with self._opened().request(
                 request.method,
-                URL(request.url, encoded=True),
+                _as_url(request.url),
                 headers=request.headers,
                 data=_payload(request.body),
                 allow_redirects=False,
@@ -251,6 +252,12 @@ async def _no_second_try(
         raise
     except (aiohttp.ClientOSError, aiohttp.ServerDisconnectedError) as error:
         raise aiohttp.ClientConnectionError(_code_of(error)) from error
+
+
+@lru_cache(maxsize=64)
+def _as_url(url: str) -> URL:
+    """Submits ask the same one again and again."""
+    return URL(url, encoded=True)
 
 
 async def _read_whole(response: aiohttp.ClientResponse) -> bytes:
