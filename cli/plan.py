@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import time
 from typing import TYPE_CHECKING
 
 from rich.panel import Panel
@@ -27,9 +26,7 @@ def plan(what: WhatToSend, *, as_json: bool) -> int:
         loaded = load_what(what, var_dir=settings.var_dir)
         from engine.plan import make_plan
 
-        made = make_plan(
-            loaded.campaign, base=loaded.base, store=instance.store, keys=instance.keys, now=time.time()
-        )
+        made = make_plan(loaded.campaign, base=loaded.base, store=instance.store, keys=instance.keys)
     if as_json:
         print_json(made.summary.as_dict())
     else:

@@ -33,7 +33,7 @@ def plan_campaign(run: int, campaign: str, *, again: bool) -> int:
     bound = _in_planning(store, read_run(store, run))
     try:
         loaded = load_campaign(campaign, here=CHECKOUT)
-        plan = make_plan(loaded.campaign, base=loaded.base, store=store, keys=instance.keys, now=time.time())
+        plan = make_plan(loaded.campaign, base=loaded.base, store=store, keys=instance.keys)
         frozen = freeze(
             plan,
             bound,
