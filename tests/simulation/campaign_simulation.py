@@ -24,7 +24,7 @@ from messaging.runs import RunState
 from messaging.tally import BUSY, BatchTally
 from tests.simulation.simulated_gateway import Carrier, SimulatedClient
 from tests.simulation.virtual_time import VirtualTimeLoop
-from tests.simulation.world import PromiseBroken, Scenario, Worker, WorkerClock, WorkerLedger, World, world_of
+from tests.simulation.world import Scenario, Worker, WorkerClock, WorkerLedger, World, world_of
 
 LONGEST_S = 7200.0  # virtual
 DRAIN_S = 5.0
@@ -260,7 +260,9 @@ class Simulation:
             r for r in taken if statuses.get(r) not in {OutcomeStatus.ACCEPTED, OutcomeStatus.UNCONFIRMED}
         ]
         if lost or hidden:
-            raise PromiseBroken(f"{len(lost)} lost, {len(hidden)} hidden: {statuses}")
+            self.world.fail(f"{len(lost)} lost, {len(hidden)} hidden: {statuses}")
+        if any(statuses[reference] != OutcomeStatus.ACCEPTED for reference in self.carrier.reported):
+            self.world.fail("a receipt was no proof")
         self.world.counts["messages"] += len(statuses)
         self.world.counts["unconfirmed"] += sum(s == OutcomeStatus.UNCONFIRMED for s in statuses.values())
 

@@ -27,6 +27,7 @@ class Carrier:
         self._world = world
         self.taken: Counter[str] = Counter()
         self.n_receipts_due = 0
+        self.reported: set[str] = set()
 
     def take(self, message: OutgoingMessage) -> Outcome:
         """The bytes arrive: from this instant the message is on its way to a person, unless it is refused."""
@@ -59,6 +60,7 @@ class Carrier:
 
     def _deliver(self, receipt: Receipt) -> None:
         self.n_receipts_due -= 1
+        self.reported.add(receipt.reference or "")
         self._world.record([receipt])
 
 

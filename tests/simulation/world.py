@@ -421,6 +421,8 @@ class WorkerLedger:
                 world.check_claim(check, answer)
             is_lost = world.chance(world.scenario.p_lost_word)
             world.counts["lost words"] += is_lost
-            await worker.pass_time(world.random.uniform(0.0005, 0.02) + (0.5 if is_lost else 0.0))
+            await worker.pass_time(
+                world.random.uniform(0.0005, 0.02) + is_lost * world.random.uniform(0.05, 4.0)
+            )
             if not is_lost:
                 return answer
