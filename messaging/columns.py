@@ -146,7 +146,7 @@ def _is_like_data(header: str) -> bool:
 
 
 _MOBILE_STEMS = (
-    "msisdn", "mobil", "handy", "cellphone", "cellular", "telmob", "movil", "celular", "telemovel", "telemobil",
+    "msisdn", "mobil", "mobiel", "handy", "cellphone", "cellular", "telmob", "movil", "celular", "telemovel", "telemobil",
     "komork", "matkapuhelin", "smsnumber", "smsnummer", "κινητ", "мобил", "手机", "手機", "携帯", "جوال",
 )  # fmt: skip
 _MOBILE_WORDS = ("cell", "gsm", "portable", "numeroportable", "natel")
