@@ -37,12 +37,16 @@ def prepare_store(url: str, *, now: float) -> Store:
 
     Raises StoreError when it cannot be opened, StoreIsNewer when its schema is unknown to this code.
     """
+    _refuse_unreadable(url)
     _make_private(url)
     store = open_store(url)
     try:
         if _version(store) != HEAD:
             _migrate(store, now)
-    except (sa.exc.OperationalError, sqlite3.OperationalError) as error:
+    except StoreIsNewer:
+        store.close()
+        raise
+    except (sa.exc.DatabaseError, sqlite3.DatabaseError) as error:
         store.close()
         raise StoreError(
             f"the store {_shown(url)} cannot be opened ({_first_line(error)}); "
@@ -89,6 +93,17 @@ def _refuse_newer(connection: Connection, known: set[str], url: str) -> None:
             f"the store {_shown(url)} has schema {found}, and this Tidings knows up to {HEAD}; "
             "update Tidings (git pull, make install). Nothing was changed."
         )
+
+
+def _refuse_unreadable(url: str) -> None:
+    """A URL that names no store of a known kind; it is not repeated, since a password may stand anywhere in it."""
+    try:
+        sa.make_url(url).get_dialect()
+    except (sa.exc.ArgumentError, ValueError, ImportError):
+        raise StoreError(
+            "TIDINGS_STORE_URL is not the address of a store; leave it empty for SQLite, or write it like "
+            "postgresql+psycopg://user@host/tidings."
+        ) from None
 
 
 def _make_private(url: str) -> None:

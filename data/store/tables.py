@@ -101,7 +101,9 @@ claims = sa.Table(
     sa.Column("fence", sa.Integer, nullable=False),
     sa.Column("first_row", sa.Integer, nullable=False),
     sa.Column("last_row", sa.Integer, nullable=False, comment="exclusive"),
-    sa.Column("rows", sa.Text, comment="JSON list; null: exactly first_row..last_row, never attempted before"),
+    sa.Column(
+        "rows", sa.Text, comment="JSON list; null: exactly first_row..last_row, never attempted before"
+    ),
     sa.Column("n", sa.Integer, nullable=False),
     sa.Column("n_settled", sa.Integer, nullable=False, server_default="0"),
     sa.Column("request_key", sa.Text, nullable=False),
@@ -122,7 +124,13 @@ outcomes = sa.Table(
     sa.Column("claim_no", sa.Integer, comment="null: decided without a claim (a stop, a receipt)"),
     sa.Column("status", sa.SmallInteger, nullable=False, comment="messaging.outcomes.OutcomeStatus"),
     sa.Column("attempts", sa.SmallInteger, nullable=False, server_default="0"),
-    sa.Column("attempts_fence", sa.Integer, nullable=False, server_default="0", comment="attempts count under this fence"),
+    sa.Column(
+        "attempts_fence",
+        sa.Integer,
+        nullable=False,
+        server_default="0",
+        comment="attempts count under this fence",
+    ),
     sa.Column("retry_at", Instant),
     sa.Column("gateway_message_id", sa.Text),
     sa.Column("error_kind", sa.Text),
@@ -161,7 +169,9 @@ receipts = sa.Table(
     sa.Column("run", sa.Integer, comment="null: no message of ours is known for it yet"),
     sa.Column("batch", sa.Integer),
     sa.Column("row", sa.Integer),
-    sa.UniqueConstraint("account", "gateway_message_id", "reference", "part", "status", name="a_receipt_once"),
+    sa.UniqueConstraint(
+        "account", "gateway_message_id", "reference", "part", "status", name="a_receipt_once"
+    ),
     sa.Index("receipts_of_message", "run", "batch", "row"),
 )
 
@@ -183,7 +193,13 @@ suppressions = sa.Table(
     "suppressions",
     metadata,
     sa.Column("person_key", sa.Text, primary_key=True),
-    sa.Column("scope", sa.Text, primary_key=True, server_default="", comment="'': everywhere; else a sender ID or account"),
+    sa.Column(
+        "scope",
+        sa.Text,
+        primary_key=True,
+        server_default="",
+        comment="'': everywhere; else a sender ID or account",
+    ),
     sa.Column("msisdn", sa.Text, comment="null once forgotten"),
     sa.Column("reason", sa.Text, nullable=False),
     sa.Column("source", sa.Text, nullable=False),
@@ -199,7 +215,9 @@ events = sa.Table(
     sa.Column("kind", sa.Text, nullable=False),
     sa.Column("claim_no", sa.Integer),
     sa.Column("at", Instant, nullable=False),
-    sa.Column("payload", sa.Text, nullable=False, server_default="{}", comment="JSON; arrays, one element a message"),
+    sa.Column(
+        "payload", sa.Text, nullable=False, server_default="{}", comment="JSON; arrays, one element a message"
+    ),
     sa.Column("export", sa.Integer, comment="null: not in the lake yet"),
     sa.Index("events_to_export", "export", "event"),
     sqlite_autoincrement=True,
