@@ -54,9 +54,13 @@ def plan_batches(messages: pl.DataFrame, *, max_messages: int) -> pl.DataFrame:
     Raises PlanError when max_messages is not 1 … 65,536, or there would be more than 16,777,216 batches.
     """
     if not 1 <= max_messages <= MAX_ROWS:
-        raise PlanError(f"A batch holds 1 to {MAX_ROWS:,} messages, not {max_messages:,}: change run.batch_size.")
+        raise PlanError(
+            f"A batch holds 1 to {MAX_ROWS:,} messages, not {max_messages:,}: change run.batch_size."
+        )
     if messages.height > max_messages * MAX_BATCHES:
-        raise PlanError(f"{messages.height:,} messages are too many for batches of {max_messages:,}: raise run.batch_size.")
+        raise PlanError(
+            f"{messages.height:,} messages are too many for batches of {max_messages:,}: raise run.batch_size."
+        )
     position = pl.int_range(pl.len(), dtype=pl.Int64)
     return messages.with_columns(
         batch=(position // max_messages).cast(pl.UInt32),

@@ -42,7 +42,9 @@ _OVER = frozenset(
         RunState.FAILED_IN_PLANNING,
     }
 )
-_FROZEN_ENDS = frozenset({RunState.FINISHED, RunState.FINISHED_WITH_UNCONFIRMED, RunState.FINISHED_WITH_UNSENT})
+_FROZEN_ENDS = frozenset(
+    {RunState.FINISHED, RunState.FINISHED_WITH_UNCONFIRMED, RunState.FINISHED_WITH_UNSENT}
+)
 _STARTS = frozenset({RunState.SCHEDULED, RunState.HELD, RunState.SENDING})
 
 TRANSITIONS: Mapping[RunState, frozenset[RunState]] = {
@@ -58,7 +60,8 @@ TRANSITIONS: Mapping[RunState, frozenset[RunState]] = {
     RunState.FINISHED: frozenset(),
     # Back to sending by Retry, rerun, reconcile or resolve; straight to another end when a late receipt or a
     # decision changes what is still open.
-    RunState.FINISHED_WITH_UNCONFIRMED: _FROZEN_ENDS - {RunState.FINISHED_WITH_UNCONFIRMED} | {RunState.SENDING},
+    RunState.FINISHED_WITH_UNCONFIRMED: _FROZEN_ENDS - {RunState.FINISHED_WITH_UNCONFIRMED}
+    | {RunState.SENDING},
     RunState.FINISHED_WITH_UNSENT: _FROZEN_ENDS - {RunState.FINISHED_WITH_UNSENT} | {RunState.SENDING},
     # Nothing was frozen, so a Retry plans anew.
     RunState.FAILED_IN_PLANNING: frozenset({RunState.PLANNING}),
@@ -76,7 +79,11 @@ def states_before(after: RunState) -> frozenset[RunState]:
 
 
 def run_key(
-    campaign: str, *, scheduled_at: datetime | None = None, given: str | None = None, plan_fingerprint: str = ""
+    campaign: str,
+    *,
+    scheduled_at: datetime | None = None,
+    given: str | None = None,
+    plan_fingerprint: str = "",
 ) -> str:
     """The key under which an occurrence is sent at most once (design.md §1).
 
@@ -87,7 +94,9 @@ def run_key(
     if scheduled_at is not None:
         if scheduled_at.tzinfo is None:
             raise ValueError("scheduled_at needs a time zone")
-        return f"{campaign}@{scheduled_at.astimezone(UTC).isoformat(timespec='seconds').replace('+00:00', 'Z')}"
+        return (
+            f"{campaign}@{scheduled_at.astimezone(UTC).isoformat(timespec='seconds').replace('+00:00', 'Z')}"
+        )
     if given:
         return given
     if not plan_fingerprint:
