@@ -10,6 +10,7 @@ import orjson
 import sqlalchemy as sa
 
 from data.sql import sql
+from data.suppressions import Suppression, record_suppressions
 from messaging.outcomes import Reply
 from messaging.sealed import person_key
 from messaging.stop_words import is_stop
@@ -61,10 +62,9 @@ def _insert(connection: Connection, account: str, reply: Reply, key: str) -> boo
 
 
 def _suppress(connection: Connection, account: str, reply: Reply, key: str, now: float) -> None:
-    why = {"reason": "opted_out", "source": f"reply to {account}"}
-    row = why | {"person_key": key, "msisdn": reply.msisdn, "at": now}
-    if connection.execute(_statement("suppress"), row).first() is not None:
-        _write_event(connection, "suppression", why | {"person_key": key, "scope": ""}, now)
+    """Everywhere: who says stop to one sender is not asked which others they meant."""
+    entry = Suppression(person_key=key, msisdn=reply.msisdn, reason="opted_out", source=f"reply to {account}")
+    record_suppressions(connection, [entry], now=now)
 
 
 def _write_event(connection: Connection, kind: str, payload: Mapping[str, Any], now: float) -> None:

@@ -1,10 +1,11 @@
--- lake/fold · DuckDB · grain: one row per message of one run: what was planned, and the last that is known of it
--- $planned, $events: files; $run: the run. The ledger writes its events in the order in which it changed, so the
+-- lake/fold · DuckDB · grain: one row per message of some batches of one run: what was planned, and the last
+-- that is known of it. $planned, $events: files; $run: the run; $first_batch to $last_batch: inclusive. The ledger writes its events in the order in which it changed, so the
 -- latest one of a message says where it stands. A late outcome changed nothing in the ledger, and changes nothing here.
 with told as (
     select *
     from read_parquet($events)
     where run = $run
+      and batch between $first_batch and $last_batch
       and row is not null
 ),
 standing as (
@@ -75,4 +76,5 @@ select
     standing.proof.receipt_at as receipt_at
 from read_parquet($planned) as planned
 left join standing on standing.batch = planned.batch and standing.row = planned.row
+where planned.batch between $first_batch and $last_batch
 order by planned.batch, planned.row;

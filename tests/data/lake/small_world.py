@@ -34,13 +34,13 @@ RULES = Rules()
 class SmallWorld:
     """Commits on the store, files under `folder`, and a clock to be set by hand."""
 
-    def __init__(self, folder: Path) -> None:
+    def __init__(self, folder: Path, store: Store | None = None) -> None:
         one_engine = open_store("sqlite://").write
-        self.store = Store("sqlite://", one_engine, one_engine)
+        self.store = store or Store("sqlite://", one_engine, one_engine)
         self.lake = folder / "lake"
         self.analytics = folder / "analytics.duckdb"
         self.now = 1_800_000_000.0
-        metadata.create_all(one_engine)
+        metadata.create_all(self.store.write)
         self.do(sa.insert(accounts).values(account="sim", kind="simulator"))
 
     def do(self, statement: sa.Executable) -> None:
