@@ -35,8 +35,8 @@ def set_version(url: str, version: str) -> None:
 
 
 def is_another_default(_context, _found, _said, found: str | None, _clause, said: str | None) -> bool | None:
-    """None leaves it to Alembic, which takes '' in SQLite for something other than ''."""
-    return False if found == "''" and said in {"", "''"} else None
+    """None leaves it to Alembic, which takes SQLite's ('') for something other than ''."""
+    return False if (found, said) == ("('')", "") else None
 
 
 def differences(store: Store) -> list[object]:
