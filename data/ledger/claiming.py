@@ -17,7 +17,7 @@ from data.ledger.events import write_event
 from data.ledger.records import STALE, Claim, ClaimKind, ClaimRequest, Ended, StopReason, Wait
 from data.ledger.recovering import rows_of
 from data.ledger.rules import Rules
-from data.ledger.standing import Standing, read_standings, write_standings
+from data.ledger.standing import NOTHING_YET, Standing, read_standings, write_standings
 from data.ledger.statements import statement
 from messaging.outcomes import OutcomeStatus
 from messaging.runs import RunState
@@ -102,7 +102,19 @@ def _claimed_before(connection: Connection, request: ClaimRequest, now: float) -
     stored = connection.execute(statement("read_claim"), key).one()
     if stored.fence != request.lease.fence:
         return Ended(why=STALE)
-    return _as_claim(ref, stored, now)
+    return Claim(
+        ref=ref,
+        claim_no=stored.claim_no,
+        fence=stored.fence,
+        account=stored.account,
+        rows=rows_of(stored),
+        request_key=stored.request_key,
+        slot_at=stored.slot_at,
+        step_s=stored.step_s,
+        send_before=stored.send_before,
+        start_in_s=max(0.0, stored.slot_at - now),
+        send_for_s=stored.send_before - now,
+    )
 
 
 def _claim_next(
@@ -120,11 +132,15 @@ def _claim_next(
             return Wait(wait_s=min(slot.at - now - rules.horizon_s, rules.lease_s / 3))
         rows = _without_opted_out(connection, request, run.account, candidates, now)
         cursor.next_row = candidates.next_row
-        if rows:
-            return _write_claim(
-                connection, request, run.account, cursor, candidates, rows, slot, batch.not_after, rules, now
-            )
+        if not rows:
+            _move(connection, ref, cursor)
+            continue
+        claimed = _new_claim(request, run.account, rows, slot, batch.not_after, rules, now)
+        cursor.n_claims = claimed.claim_no + 1
         _move(connection, ref, cursor)
+        _write_claim(connection, claimed, candidates, now)
+        _reserve(connection, claimed)
+        return claimed
     return _nothing_now(connection, ref, fence, rules, now)
 
 
@@ -226,7 +242,7 @@ def _stop(
     if not rows:
         return
     stopped = [
-        standings.get(row, Standing(row=row, claim_no=None, status=-1))._replace(
+        standings.get(row, NOTHING_YET._replace(row=row))._replace(
             status=int(OutcomeStatus.STOPPED), stop_reason=reason.value, retry_at=None, settled_at=now
         )
         for row in rows
@@ -235,63 +251,67 @@ def _stop(
     write_event(connection, "stop", ref, {"rows": rows, "reason": [reason.value] * len(rows)}, now=now)
 
 
-def _write_claim(
-    connection: Connection,
+def _new_claim(
     request: ClaimRequest,
     account: str,
-    cursor: _Cursor,
-    candidates: _Candidates,
     rows: Sequence[int],
     slot: _Slot,
     not_after: float | None,
     rules: Rules,
     now: float,
 ) -> Claim:
-    lease, ref = request.lease, request.lease.ref
-    is_span = isinstance(rows, range)
-    stored = {
-        "run": ref.run,
-        "batch": ref.batch,
-        "claim_no": request.claim_no,
-        "kind": ClaimKind.SUBMIT.value,
-        "account": account,
-        "fence": lease.fence,
-        "first_row": rows[0],
-        "last_row": rows[-1] + 1,
-        "rows": None if is_span else orjson.dumps(list(rows)).decode(),
-        "n": len(rows),
-        "request_key": _request_key(request),
-        "slot_at": slot.at,
-        "step_s": slot.step_s,
-        "send_before": min(
-            now + min(rules.lease_s, rules.send_window_s),
-            now + rules.lease_s if not_after is None else not_after,
-        ),
-        "claimed_at": now,
-    }
-    connection.execute(statement("insert_claim"), stored)
-    cursor.n_claims = request.claim_no + 1
-    _move(connection, ref, cursor)
-    _mark_in_flight(connection, ref, candidates.standings, rows, request.claim_no)
-    if slot.step_s:
-        taken = {"account": account, "next_free_at": slot.at + slot.step_s * len(rows)}
-        connection.execute(statement("reserve_pace"), taken)
-    payload = {"first": rows[0], "last": rows[-1] + 1} if is_span else {"rows": list(rows)}
-    write_event(
-        connection,
-        "claim",
-        ref,
-        {**payload, "kind": ClaimKind.SUBMIT.value},
+    """Its right to send ends with the lease, the send window or the messages' own window, whichever comes first."""
+    send_before = now + min(rules.lease_s, rules.send_window_s)
+    if not_after is not None:
+        send_before = min(send_before, not_after)
+    return Claim(
+        ref=request.lease.ref,
         claim_no=request.claim_no,
-        now=now,
+        fence=request.lease.fence,
+        account=account,
+        rows=rows,
+        request_key=_request_key(request),
+        slot_at=slot.at,
+        step_s=slot.step_s,
+        send_before=send_before,
+        start_in_s=slot.at - now,
+        send_for_s=send_before - now,
     )
-    return _as_claim(
-        ref,
-        connection.execute(
-            statement("read_claim"), {k: stored[k] for k in ("run", "batch", "claim_no")}
-        ).one(),
-        now,
+
+
+def _write_claim(connection: Connection, claimed: Claim, candidates: _Candidates, now: float) -> None:
+    ref, rows = claimed.ref, claimed.rows
+    first, last, is_span = rows[0], rows[-1] + 1, isinstance(rows, range)
+    connection.execute(
+        statement("insert_claim"),
+        {
+            "run": ref.run,
+            "batch": ref.batch,
+            "claim_no": claimed.claim_no,
+            "kind": ClaimKind.SUBMIT.value,
+            "account": claimed.account,
+            "fence": claimed.fence,
+            "first_row": first,
+            "last_row": last,
+            "rows": None if is_span else orjson.dumps(list(rows)).decode(),
+            "n": len(rows),
+            "request_key": claimed.request_key,
+            "slot_at": claimed.slot_at,
+            "step_s": claimed.step_s,
+            "send_before": claimed.send_before,
+            "claimed_at": now,
+        },
     )
+    _mark_in_flight(connection, ref, candidates.standings, rows, claimed.claim_no)
+    payload: dict[str, Any] = {"first": first, "last": last} if is_span else {"rows": list(rows)}
+    payload["kind"] = ClaimKind.SUBMIT.value
+    write_event(connection, "claim", ref, payload, claim_no=claimed.claim_no, now=now)
+
+
+def _reserve(connection: Connection, claimed: Claim) -> None:
+    if claimed.step_s:
+        free_at = claimed.slot_at + claimed.step_s * len(claimed.rows)
+        connection.execute(statement("reserve_pace"), {"account": claimed.account, "next_free_at": free_at})
 
 
 def _mark_in_flight(
@@ -316,19 +336,3 @@ def _request_key(request: ClaimRequest) -> str:
     lease = request.lease
     name = f"{lease.owner}/{lease.ref.run}/{lease.ref.batch}/{request.claim_no}"
     return hashlib.blake2b(name.encode(), digest_size=12).hexdigest()
-
-
-def _as_claim(ref: BatchRef, stored: Any, now: float) -> Claim:
-    return Claim(
-        ref=ref,
-        claim_no=stored.claim_no,
-        fence=stored.fence,
-        account=stored.account,
-        rows=rows_of(stored),
-        request_key=stored.request_key,
-        slot_at=stored.slot_at,
-        step_s=stored.step_s,
-        send_before=stored.send_before,
-        start_in_s=max(0.0, stored.slot_at - now),
-        send_for_s=stored.send_before - now,
-    )

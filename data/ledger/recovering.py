@@ -9,7 +9,14 @@ import orjson
 
 from data.ledger.events import write_event
 from data.ledger.rules import Rules
-from data.ledger.standing import Standing, read_receipts_of, read_standings, with_receipt, write_standings
+from data.ledger.standing import (
+    NOTHING_YET,
+    Standing,
+    read_receipts_of,
+    read_standings,
+    with_receipt,
+    write_standings,
+)
 from data.ledger.statements import statement
 from messaging.batches import BatchRef
 from messaging.outcomes import OutcomeStatus
@@ -58,7 +65,7 @@ def _doubt(connection: Connection, ref: BatchRef, claim: Any, now: float) -> Non
 
 
 def _in_doubt(was: Standing | None, row: int, claim: Any, now: float) -> Standing:
-    fresh = was or Standing(row=row, claim_no=claim.claim_no, status=-1)
+    fresh = was or NOTHING_YET._replace(row=row, claim_no=claim.claim_no)
     return fresh._replace(
         status=int(OutcomeStatus.UNCONFIRMED),
         attempts=attempts_after(fresh, claim.fence, on_wire=True),

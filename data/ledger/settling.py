@@ -11,6 +11,7 @@ from data.ledger.records import Claim, Settled, Settlement
 from data.ledger.recovering import attempts_after
 from data.ledger.rules import Rules
 from data.ledger.standing import (
+    NOTHING_YET,
     Standing,
     StoredReceipt,
     is_of_another_copy,
@@ -59,7 +60,7 @@ def settle(
     applied = [
         (settlement, weight)
         for settlement, weight in zip(settlements, weights, strict=True)
-        if weight in {_Weight.FIRST, _Weight.BETTER}
+        if weight is _Weight.FIRST or weight is _Weight.BETTER
     ]
     late = [
         settlement for settlement, weight in zip(settlements, weights, strict=True) if weight is _Weight.LATE
@@ -68,7 +69,8 @@ def settle(
     receipts = read_receipts_of(connection, ref, *span) if n_first else {}
 
     after = [_after(before.get(s.row), claim, s, jitter, rules, now) for s, _ in applied]
-    write_standings(connection, ref, before, [_with_receipts(standing, receipts, now) for standing in after])
+    known = [_with_receipts(standing, receipts, now) for standing in after] if receipts else after
+    write_standings(connection, ref, before, known)
     if n_first:
         key = {"run": ref.run, "batch": ref.batch, "claim_no": claim.claim_no, "n": n_first}
         connection.execute(statement("settle_claim"), key)
@@ -103,22 +105,29 @@ def _after(
     """The message with this outcome, before any receipt."""
     row, outcome = settlement
     error = outcome.error
-    is_counted_already = was is not None and not was.is_in_flight  # when its claim fell in doubt
-    fresh = was or Standing(row=row, claim_no=claim.claim_no, status=-1)
-    if is_counted_already:
-        attempts = fresh.attempts if outcome.on_wire else max(0, fresh.attempts - 1)
-    else:
-        attempts = attempts_after(fresh, claim.fence, on_wire=outcome.on_wire)
-    return fresh._replace(
-        claim_no=fresh.claim_no if is_counted_already else claim.claim_no,
+    base = was or NOTHING_YET
+    if was is None or was.is_in_flight:
+        claim_no: int | None = claim.claim_no
+        fence = claim.fence
+        attempts = attempts_after(base, fence, on_wire=outcome.on_wire)
+    else:  # counted already, when its claim fell in doubt
+        claim_no, fence = base.claim_no, base.attempts_fence
+        attempts = base.attempts if outcome.on_wire else max(0, base.attempts - 1)
+    return Standing(
+        row=row,
+        claim_no=claim_no,
         status=int(outcome.status),
         attempts=attempts,
-        attempts_fence=fresh.attempts_fence if is_counted_already else claim.fence,
+        attempts_fence=fence,
         retry_at=_retry_at(outcome, attempts, jitter, rules, now),
         gateway_message_id=outcome.gateway_message_id,
         error_kind=None if error is None else error.kind.value,
         error_code=None if error is None else error.code,
+        decision=base.decision,
         stop_reason=None,
+        receipt=base.receipt,
+        receipt_code=base.receipt_code,
+        receipt_at=base.receipt_at,
         settled_at=now,
     )
 

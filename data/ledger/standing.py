@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, NamedTuple
 
-from data.ledger.statements import statement
+from data.ledger.statements import driver_text, statement
 from messaging.outcomes import OutcomeStatus, ReceiptStatus
 
 if TYPE_CHECKING:
@@ -23,7 +23,10 @@ class LedgerChanged(RuntimeError):
 
 
 class Standing(NamedTuple):
-    """The outcome of a message so far: a row of `outcomes`. A message in its first attempt has none yet."""
+    """The outcome of a message so far: a row of `outcomes`. A message in its first attempt has none yet.
+
+    Fields in the order of data/sql/ledger/read_standings.sql and write_standing.sql.
+    """
 
     row: int
     claim_no: int | None  # None: decided without a claim
@@ -44,6 +47,10 @@ class Standing(NamedTuple):
     @property
     def is_in_flight(self) -> bool:
         return self.status == OutcomeStatus.IN_FLIGHT
+
+
+# What stands of a message without an outcome: the one to start from.
+NOTHING_YET = Standing(row=-1, claim_no=None, status=-1)
 
 
 class StoredReceipt(NamedTuple):
@@ -71,19 +78,16 @@ def write_standings(
     connection: Connection, ref: BatchRef, before: Mapping[int, Standing], after: Sequence[Standing]
 ) -> None:
     """Write what has changed. before: as read in this transaction. Raises LedgerChanged."""
-    if not after:  # SQLAlchemy executes a statement once, without values, for an empty list
+    if not after:  # a statement is executed once, without values, for an empty list
         return
-    run, batch, nothing = ref.run, ref.batch, Standing(row=-1, claim_no=None, status=-1)
+    run, batch = ref.run, ref.batch
     rows = []
     for standing in after:
-        was = before.get(standing.row, nothing)
-        values = standing._asdict()
-        values["run"] = run
-        values["batch"] = batch
-        values["was_status"] = was.status
-        values["was_claim_no"] = -1 if was.claim_no is None else was.claim_no
-        rows.append(values)
-    n_written = connection.execute(statement("write_standing"), rows).rowcount
+        was = before.get(standing.row, NOTHING_YET)
+        was_claim_no = -1 if was.claim_no is None else was.claim_no
+        rows.append((run, batch, *standing, was.status, was_claim_no))
+    text = driver_text("write_standing", connection.dialect.name)
+    n_written = connection.exec_driver_sql(text, rows).rowcount
     if n_written != len(rows):
         raise LedgerChanged(
             f"{ref}: {len(rows) - n_written} messages changed while their outcomes were written"
