@@ -27,6 +27,12 @@ def reopen_run(store: Store, run: RunRecord, *, now: float) -> RunRecord:
     return run
 
 
+def close_again(store: Store, run: int, *, now: float) -> RunRecord:
+    """A run that is over gets the end that its ledger shows now: a receipt may have proved what was in doubt."""
+    record = read_run(store, run)
+    return close_run(store, run, now=now) if record.state in _CAN_GO_ON else record
+
+
 def close_run(store: Store, run: int, *, now: float) -> RunRecord:
     """Give a sending run its last state, if nothing of it is in flight or unclaimed any more; else leave it sending."""
     with store.read.connect() as connection:

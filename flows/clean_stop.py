@@ -10,11 +10,10 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import TYPE_CHECKING
 
-from prefect.client.orchestration import get_client
-from prefect.exceptions import PrefectException, TerminationSignal
-from prefect.runtime import flow_run
+from prefect.exceptions import TerminationSignal
 
 from data.runs import move_run
+from flows.this_run import is_being_cancelled
 from messaging.runs import RunState
 
 if TYPE_CHECKING:
@@ -22,6 +21,7 @@ if TYPE_CHECKING:
     from engine.sender.process import SendingProcess
 
 LOOK_EVERY_S = 1.0
+GIVE_UP_AFTER_S = 40.0  # a drain and its settles are over by then
 
 
 @contextmanager
@@ -36,22 +36,13 @@ def clean_stop(instance: Instance, run: int, sender: SendingProcess | None = Non
         draining = threading.Thread(target=sender.drain) if sender is not None else None
         if draining is not None:
             draining.start()  # first of all: asking Prefect takes a moment
-        if _is_being_cancelled():
+        if is_being_cancelled():
             move_run(
                 instance.store, run, RunState.CANCELLED, reason="cancelled from Prefect", now=time.time()
             )
         if draining is not None:
             draining.join()
         raise
-
-
-def _is_being_cancelled() -> bool:
-    try:
-        with get_client(sync_client=True) as client:
-            state = client.read_flow_run(flow_run.id).state
-    except (PrefectException, OSError, RuntimeError):  # a server that is gone has cancelled nothing
-        return False
-    return state is not None and (state.is_cancelling() or state.is_cancelled())
 
 
 def end_with_worker() -> None:
@@ -69,3 +60,5 @@ def _watch(parent: int) -> None:
     while os.getppid() == parent:
         time.sleep(LOOK_EVERY_S)
     os.kill(os.getpid(), signal.SIGTERM)
+    time.sleep(GIVE_UP_AFTER_S)
+    os._exit(1)  # it has settled, and only tells a server that is gone how it ended

@@ -5,11 +5,12 @@ from __future__ import annotations
 import time
 from typing import TYPE_CHECKING, Any
 
-from prefect import flow
-from prefect.states import Completed, State
+from prefect import State, flow
+from prefect.states import Completed
 
 from data.ledger.audit import audit_run
 from data.runs import accounts_of_runs, read_run
+from engine.closing import close_again
 from engine.receipts import Collected
 from flows.clean_stop import end_with_worker
 from flows.parameters import CollectAndLoad
@@ -41,6 +42,8 @@ def collect_and_load(params: CollectAndLoad | None = None) -> State[Any]:
         while True:
             news = _collect(accounts)
             collected += news
+            if run is not None and news.n_adopted:
+                close_again(instance.store, run, now=time.time())
             load_analytics()
             if news.has_news:
                 quiet_since_s, wait_s = time.monotonic(), settings.collect_every_s
@@ -62,12 +65,14 @@ def _collect(accounts: list[str]) -> Collected:
 
 
 def _is_something_outstanding(instance: Instance, run: int, *, is_quiet: bool) -> bool:
-    """While a run sends, always; after that until every receipt is there, or none has come for a while."""
-    if read_run(instance.store, run).state in _STILL_SENDING and not is_quiet:
+    """Until every receipt is there, or none has come for a while; the collector of the schedule finds later ones."""
+    if is_quiet:
+        return False
+    if read_run(instance.store, run).state in _STILL_SENDING:
         return True
     with instance.store.read.connect() as connection:
         terms = audit_run(connection, run, now=time.time()).terms
-    return terms["waiting"] + terms["unconfirmed"] > 0 and not is_quiet
+    return terms["waiting"] + terms["unconfirmed"] > 0
 
 
 def _in_words(collected: Collected) -> str:

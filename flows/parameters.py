@@ -25,11 +25,19 @@ class SendCampaign(BaseModel):
         max_length=200,
         json_schema_extra={"position": 1},
     )
+    consent: str | None = Field(
+        None,
+        title="Consent",
+        description="Why these people may be texted, in your words, when the campaign file does not say it. "
+        "Name nobody here: it is stored in clear.",
+        max_length=400,
+        json_schema_extra={"position": 2},
+    )
     again: bool = Field(
         False,
         title="Send again",
         description="Send the same text to the same people once more, as a new run.",
-        json_schema_extra={"position": 2},
+        json_schema_extra={"position": 3},
     )
 
 

@@ -9,13 +9,14 @@ from typing import TYPE_CHECKING, Any
 from uuid import UUID
 
 import httpx
+from prefect import State
 from prefect.client.orchestration import get_client
 from prefect.deployments import run_deployment
 from prefect.exceptions import PrefectHTTPStatusError
-from prefect.runtime import deployment, flow_run
-from prefect.states import AwaitingRetry, State
+from prefect.states import AwaitingRetry
 
 from flows.send_part import send_part
+from flows.this_run import is_deployed, is_retry
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -36,11 +37,17 @@ class PartResult:
     message: str
 
 
-def run_parts(run: int, n_parts: int, *, at_once: int) -> list[PartResult]:
-    """All parts of a run, in order. Blocks until each has ended, well or badly."""
-    if deployment.id is None:
-        return [_result(part, send_part(run, part, return_state=True)) for part in range(n_parts)]
-    return _Deployed(run, is_retry=(flow_run.run_count or 1) > 1).work(range(n_parts), at_once)
+def run_parts(run: int, n_parts: int, *, at_once: int, on_end: Callable[[], None]) -> list[PartResult]:
+    """All parts of a run, in order. Blocks until each has ended, well or badly; on_end is called after each."""
+    if is_deployed():
+        return _Deployed(run, on_end).work(range(n_parts), at_once)
+    return [_here(run, part, on_end) for part in range(n_parts)]
+
+
+def _here(run: int, part: int, on_end: Callable[[], None]) -> PartResult:
+    state = send_part(run, part, return_state=True)
+    on_end()
+    return _result(part, state)
 
 
 def _result(part: int, state: State[Any]) -> PartResult:
@@ -50,12 +57,14 @@ def _result(part: int, state: State[Any]) -> PartResult:
 class _Deployed:
     """Parts as runs of their own, so that each can be retried alone and many machines share them."""
 
-    def __init__(self, run: int, *, is_retry: bool) -> None:
+    def __init__(self, run: int, on_end: Callable[[], None]) -> None:
         self._run = run
-        self._is_retry = is_retry
+        self._on_end = on_end
 
     def work(self, parts: Sequence[int], at_once: int) -> list[PartResult]:
-        waiting, running, ended = list(parts), {}, {}
+        waiting = list(parts)
+        running: dict[int, UUID] = {}
+        ended: dict[int, PartResult] = {}
         with get_client(sync_client=True) as client:
             while waiting or running:
                 while waiting and len(running) < at_once:
@@ -66,6 +75,7 @@ class _Deployed:
                     if state.is_final():
                         ended[part] = _result(part, state)
                         del running[part]
+                        self._on_end()
                 if running:
                     time.sleep(POLL_S)
         return [ended[part] for part in parts]
@@ -81,7 +91,7 @@ class _Deployed:
                 idempotency_key=f"run-{self._run}-part-{part}",
             )
         )
-        if self._is_retry:
+        if is_retry():
             self._retry(client, part_run.id)
         return UUID(str(part_run.id))
 
@@ -112,9 +122,3 @@ def _patiently(ask: Callable[[], Any]) -> Any:
             if not is_busy or time.monotonic() > give_up_at_s:
                 raise
             time.sleep(POLL_S)
-
-
-def rename_this_run(name: str) -> None:
-    """Give this flow run a name that people recognise, once it is known."""
-    with get_client(sync_client=True) as client:
-        _patiently(lambda: client.update_flow_run(UUID(flow_run.id), name=name))

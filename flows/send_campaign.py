@@ -6,23 +6,22 @@ import time
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any
 
-from prefect import flow
-from prefect.artifacts import create_table_artifact
-from prefect.context import get_run_context
-from prefect.runtime import deployment, flow_run
-from prefect.states import Completed, Failed, State
+from prefect import State, flow
+from prefect.runtime import flow_run
+from prefect.states import Cancelled, Completed, Failed
 
 from config.settings import CHECKOUT
 from data.accounts import read_account
 from data.definitions import LoadedCampaign, load_campaign
 from data.runs import RunRecord, bind_run, read_run
-from engine.closing import close_run, reopen_run
-from engine.consent import require_consent
+from engine.closing import close_again, close_run, reopen_run
+from flows.artifacts import show_plan, show_progress
 from flows.clean_stop import clean_stop, end_with_worker
 from flows.collect_and_load import collect_and_load
 from flows.collecting import collect_beside
 from flows.parameters import CollectAndLoad, SendCampaign
-from flows.parts import PartResult, rename_this_run, run_parts
+from flows.parts import PartResult, run_parts
+from flows.this_run import has_ended, is_deployed, is_retry, occurrence, rename
 from messaging.batches import n_parts
 from messaging.errors import TidingsError
 from messaging.runs import RunState, run_key
@@ -44,95 +43,98 @@ def send_campaign(params: SendCampaign) -> State[Any]:
     try:
         with open_workplace() as workplace:
             loaded = load_campaign(params.campaign, here=CHECKOUT)
-            late = lateness(loaded.campaign.schedule.max_lateness_s)
+            late = too_late(loaded.campaign.schedule.max_lateness_s)
             if late is not None:
                 return Completed(name="Skipped", message=late)
             run = _bind(workplace.instance, loaded, params)
+            rename(f"{run.campaign} · run {run.run}")
             with clean_stop(workplace.instance, run.run):
                 return _send(workplace, run, params)
     except TidingsError as error:  # meant to be read as it is; a traceback would only hide the sentence
         return Failed(message=str(error))
 
 
-def lateness(max_lateness_s: int) -> str | None:
-    """Why an occurrence is too late to be sent, in minutes; None when it is not, or is a Retry of one that was not."""
-    due_at = flow_run.scheduled_start_time
-    late_s = (datetime.now(UTC) - due_at).total_seconds()
-    if (flow_run.run_count or 1) > 1 or late_s <= max_lateness_s:
+def too_late(max_lateness_s: int) -> str | None:
+    """Why an occurrence is not sent any more. None: it is in time, or a start by hand, or a Retry of one that was."""
+    due_at = occurrence()
+    if due_at is None or is_retry():
         return None
-    return f"{late_s / 60:.0f} minutes late; more than {max_lateness_s / 60:.0f} minutes is not sent"
+    return lateness((datetime.now(UTC) - due_at).total_seconds(), max_lateness_s)
+
+
+def lateness(late_s: float, max_lateness_s: int) -> str | None:
+    if late_s <= max_lateness_s:
+        return None
+    return f"{late_s / 60:.0f} minutes late; max_lateness is {max_lateness_s / 60:g}, so nothing was sent"
 
 
 def _bind(instance: Instance, loaded: LoadedCampaign, params: SendCampaign) -> RunRecord:
     """The run of this flow run, bound before anything is planned: a Retry finds it again."""
     campaign = loaded.campaign
     account = read_account(instance.store, campaign.gateway.account, sealing_key=instance.keys.sealing)
-    require_consent(campaign, is_simulated=account.is_simulated)
-    occurrence = _scheduled_at()
-    key = params.run_key if occurrence is None else run_key(campaign.name, scheduled_at=occurrence)
+    due_at = occurrence()
     return bind_run(
         instance.store,
         flow_run_id=str(flow_run.id),
-        run_key=key,
+        run_key=params.run_key if due_at is None else run_key(campaign.name, scheduled_at=due_at),
         campaign=campaign.name,
         account=account.account,
-        origin="hand" if occurrence is None else "schedule",
+        origin="hand" if due_at is None else "schedule",
         is_simulated=account.is_simulated,
-        scheduled_at=None if occurrence is None else occurrence.timestamp(),
+        scheduled_at=None if due_at is None else due_at.timestamp(),
         now=time.time(),
     )
-
-
-def _scheduled_at() -> datetime | None:
-    """The time of an occurrence that Prefect's scheduler made; None for every start by hand."""
-    made = getattr(get_run_context(), "flow_run", None)
-    return flow_run.scheduled_start_time if made is not None and made.auto_scheduled else None
 
 
 def _send(workplace: Workplace, run: RunRecord, params: SendCampaign) -> State[Any]:
     store = workplace.instance.store
     if not run.is_frozen:
-        run = read_run(store, plan_campaign(run.run, params.campaign, again=params.again))
-        _show_plan(run)
-    rename_this_run(f"{run.campaign} · run {run.run}")
-    run = reopen_run(store, run, now=time.time())
-    if run.state not in {RunState.SENDING, RunState.FINISHED}:
-        return Completed(name=run.state.in_words.capitalize(), message=_not_sent(run))
-    if deployment.id is not None:
+        if _is_planned_by_another(run):
+            return Completed(name="Already planned", message=f"another start plans run {run.run} just now")
+        planned = plan_campaign(run.run, params.campaign, consent=params.consent, again=params.again)
+        run = read_run(store, planned)
+        show_plan(run)
+    if is_retry():
+        run = reopen_run(store, run, now=time.time())
+    if run.state is not RunState.SENDING:
+        return Completed(name=_name_of_end(run), message=_not_sent(run))
+    if is_deployed():
         collect_beside(run.run)
-    parts = run_parts(run.run, n_parts(run.n_batches), at_once=workplace.settings.parts_at_once)
+    parts = run_parts(
+        run.run,
+        n_parts(run.n_batches),
+        at_once=workplace.settings.parts_at_once,
+        on_end=lambda: show_progress(store, run.run),
+    )
     run = close_run(store, run.run, now=time.time())
-    if deployment.id is None:
+    if not is_deployed():
         collect_and_load(CollectAndLoad(run=run.run))
-        run = close_run(store, run.run, now=time.time())  # a receipt may have proved what was in doubt
+        run = close_again(store, run.run, now=time.time())
+    show_progress(store, run.run)
     return _as_state(run, parts)
+
+
+def _is_planned_by_another(run: RunRecord) -> bool:
+    """A second start under the same key must not plan beside the first: both would write the same files."""
+    by = run.flow_run_id
+    return run.state is RunState.PLANNING and by not in {None, str(flow_run.id)} and not has_ended(str(by))
+
+
+def _name_of_end(run: RunRecord) -> str:
+    return "Already sent" if run.is_frozen and run.state.is_over else run.state.in_words.capitalize()
 
 
 def _not_sent(run: RunRecord) -> str:
     reason = f" ({run.state_reason})" if run.state_reason else ""
-    return f"run {run.run} is {run.state.in_words}{reason}; nothing was sent by this start"
+    return f"run {run.run} is {run.state.in_words}{reason}; this start sends nothing"
 
 
 def _as_state(run: RunRecord, parts: list[PartResult]) -> State[Any]:
+    if run.state is RunState.CANCELLED:
+        return Cancelled(message=_not_sent(run))
     failed = [part for part in parts if not part.is_done]
     words = f"run {run.run} {run.state.in_words}: {run.n_messages:,} messages"
     if not failed:
         return Completed(message=words)
     named = "; ".join(f"part {part.part + 1}: {part.message}" for part in failed[:5])
     return Failed(message=f"{words}; {len(failed)} of {len(parts)} parts failed: {named}")
-
-
-def _show_plan(run: RunRecord) -> None:
-    create_table_artifact(
-        [
-            {"step": "source rows", "count": run.n_source_rows},
-            {"step": "rejects", "count": run.n_rejects},
-            {"step": "excluded", "count": run.n_excluded},
-            {"step": "messages", "count": run.n_messages},
-            {"step": "batches", "count": run.n_batches},
-            {"step": "segments", "count": run.segments},
-            {"step": f"cost in {run.currency}", "count": round(run.cost, 2)},
-        ],
-        key=f"plan-run-{run.run}",
-        description=f"What run {run.run} of {run.campaign} was frozen as",
-    )

@@ -2,17 +2,20 @@
 
 from __future__ import annotations
 
+import time
 from typing import Any
 
-from prefect import flow
-from prefect.artifacts import create_table_artifact
+from prefect import State, flow
 from prefect.futures import wait
 from prefect.runtime import flow_run
-from prefect.states import Completed, Failed, State
+from prefect.states import Completed, Failed
 from prefect.task_runners import ThreadPoolTaskRunner
 
 from data.runs import read_run
+from engine.closing import close_run, reopen_run
+from flows.artifacts import show_failed_batches
 from flows.clean_stop import clean_stop, end_with_worker
+from flows.this_run import is_retried_alone
 from messaging.batches import batches_of_part, n_parts
 from tasks.submit_batch import submit_batch
 from tasks.workplace import open_workplace
@@ -44,18 +47,20 @@ def send_part(run: int, part: int) -> State[Any]:
     """
     end_with_worker()
     with open_workplace() as workplace, workplace.sending() as sender:
-        batches = batches_of_part(part, read_run(workplace.instance.store, run).n_batches)
+        store = workplace.instance.store
+        record, is_alone = read_run(store, run), is_retried_alone()
+        if is_alone:
+            reopen_run(store, record, now=time.time())
+        batches = batches_of_part(part, record.n_batches)
         with clean_stop(workplace.instance, run, sender):
             futures = {batch: submit_batch.submit(run, batch) for batch in batches}
             wait(list(futures.values()))
+        if is_alone:
+            close_run(store, run, now=time.time())
     failed = {batch: f.state.message or "" for batch, f in futures.items() if not f.state.is_completed()}
     if not failed:
         return Completed(message=f"all {len(batches)} batches done")
-    create_table_artifact(
-        [{"batch": f"batch-{batch}", "what is left": message} for batch, message in failed.items()],
-        key=f"failed-batches-run-{run}-part-{part}",
-        description="Batches with something left to send. Retry sends it, and nothing else.",
-    )
+    show_failed_batches(run, part, failed)
     return Failed(message=failed_in_words(list(failed), len(batches)))
 
 

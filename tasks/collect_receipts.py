@@ -9,6 +9,7 @@ from prefect.cache_policies import NO_CACHE
 
 from data.accounts import read_account
 from engine.receipts import Collected, collect_once
+from tasks.discretion import discreet
 from tasks.workplace import this_workplace
 
 
@@ -20,6 +21,7 @@ from tasks.workplace import this_workplace
     cache_policy=NO_CACHE,
     persist_result=False,
 )
+@discreet
 def collect_receipts(account: str) -> Collected:
     """Pages are stored as they come before they are read, so a crash loses none and reads none twice."""
     workplace = this_workplace()

@@ -8,6 +8,7 @@ from prefect import task
 from prefect.cache_policies import NO_CACHE
 
 from engine.loading import Loaded, load_lake
+from tasks.discretion import discreet
 from tasks.workplace import this_workplace
 
 
@@ -19,6 +20,7 @@ from tasks.workplace import this_workplace
     cache_policy=NO_CACHE,
     persist_result=False,
 )
+@discreet
 def load_analytics(*, fold_all: bool = False) -> Loaded:
     """Safe to repeat at any time: each event reaches the lake once."""
     instance = this_workplace().instance

@@ -11,10 +11,13 @@ from prefect.cache_policies import NO_CACHE
 from config.settings import CHECKOUT
 from data.definitions import load_campaign
 from data.runs import AlreadyPlanned, RunRecord, give_way, move_run, read_run
+from engine.consent import require_consent
 from engine.freeze import freeze
 from engine.plan import make_plan
+from messaging.campaign import Campaign, Consent
 from messaging.errors import TidingsError
 from messaging.runs import RunState
+from tasks.discretion import discreet
 from tasks.workplace import this_workplace
 
 if TYPE_CHECKING:
@@ -22,7 +25,8 @@ if TYPE_CHECKING:
 
 
 @task(name="plan", task_run_name="plan", cache_policy=NO_CACHE, persist_result=False)
-def plan_campaign(run: int, campaign: str, *, again: bool) -> int:
+@discreet
+def plan_campaign(run: int, campaign: str, *, consent: str | None, again: bool) -> int:
     """The number of the frozen run to send: this one, or the earlier one that this very plan was frozen as.
 
     Whatever keeps a plan from being sent (a file, a template, a guard, consent) ends the run as `failed in planning`
@@ -33,7 +37,9 @@ def plan_campaign(run: int, campaign: str, *, again: bool) -> int:
     bound = _in_planning(store, read_run(store, run))
     try:
         loaded = load_campaign(campaign, here=CHECKOUT)
-        plan = make_plan(loaded.campaign, base=loaded.base, store=store, keys=instance.keys)
+        definition = _with_consent(loaded.campaign, consent)
+        require_consent(definition, is_simulated=bound.is_simulated)
+        plan = make_plan(definition, base=loaded.base, store=store, keys=instance.keys)
         frozen = freeze(
             plan,
             bound,
@@ -49,7 +55,17 @@ def plan_campaign(run: int, campaign: str, *, again: bool) -> int:
     except TidingsError as error:
         move_run(store, run, RunState.FAILED_IN_PLANNING, reason=str(error), now=time.time())
         raise
+    except Exception:
+        move_run(store, run, RunState.FAILED_IN_PLANNING, reason="an unexpected error", now=time.time())
+        raise
     return frozen.run
+
+
+def _with_consent(campaign: Campaign, note: str | None) -> Campaign:
+    """The word of whoever starts the run, where it gives one."""
+    if not note:
+        return campaign
+    return campaign.model_copy(update={"consent": Consent(basis="attested", note=note)})
 
 
 def _in_planning(store: Store, run: RunRecord) -> RunRecord:

@@ -4,20 +4,20 @@ from __future__ import annotations
 
 from typing import Any
 
-import sqlalchemy as sa
-from prefect import task
+from prefect import State, task
 from prefect.cache_policies import NO_CACHE
 from prefect.runtime import task_run
-from prefect.states import Completed, Failed, State
+from prefect.states import Completed, Failed
 
 from messaging.batches import BatchRef
 from messaging.tally import BatchTally
+from tasks.discretion import STORE_ERRORS, UnexpectedError, discreet
 from tasks.workplace import this_workplace
 
 
-def is_of_the_store(_task: object, _task_run: object, state: State[Any]) -> bool:
-    """Worth another try by Prefect: the store was out of reach. What a gateway said never is; the sender has tried."""
-    return isinstance(state.data, sa.exc.OperationalError | sa.exc.InterfaceError)
+def is_worth_a_retry(_task: object, _task_run: object, state: State[Any]) -> bool:
+    """A crash, or a store out of reach. What a gateway said never is: the sender has tried again already."""
+    return isinstance(state.result(raise_on_failure=False), (UnexpectedError, *STORE_ERRORS))
 
 
 @task(
@@ -25,10 +25,11 @@ def is_of_the_store(_task: object, _task_run: object, state: State[Any]) -> bool
     task_run_name="batch-{batch}",
     retries=3,
     retry_delay_seconds=[2, 10, 30],
-    retry_condition_fn=is_of_the_store,
+    retry_condition_fn=is_worth_a_retry,
     cache_policy=NO_CACHE,
     persist_result=False,
 )
+@discreet
 def submit_batch(run: int, batch: int) -> State[Any]:
     """Send what is claimable of a batch; a finished one sends nothing. Failed when something is left to send."""
     owner = f"{task_run.id}/{task_run.run_count}"  # one attempt, not one process: design.md §5

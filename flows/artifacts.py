@@ -1,0 +1,66 @@
+"""Tables that people find beside a run in Prefect. Counts, numbers of batches and words of ours; nobody's data."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Mapping
+from typing import TYPE_CHECKING
+
+from prefect.artifacts import create_table_artifact
+
+from data.ledger.audit import audit_run
+
+if TYPE_CHECKING:
+    from data.runs import RunRecord
+    from data.store.engine import Store
+
+_PROGRESS = (
+    "messages",
+    "accepted",
+    "rejected",
+    "unsent",
+    "unconfirmed",
+    "stopped",
+    "in_flight",
+    "not_yet_claimed",
+    "delivered",
+    "waiting",
+)
+
+
+def show_plan(run: RunRecord) -> None:
+    """What a run was frozen as."""
+    counts = {
+        "source rows": run.n_source_rows,
+        "rejects": run.n_rejects,
+        "excluded": run.n_excluded,
+        "messages": run.n_messages,
+        "batches": run.n_batches,
+        "segments": run.segments,
+        f"cost in {run.currency}": round(run.cost, 2),
+    }
+    create_table_artifact(
+        [{"step": step, "count": count} for step, count in counts.items()],
+        key=f"plan-run-{run.run}",
+        description=f"What run {run.run} of {run.campaign} was frozen as",
+    )
+
+
+def show_progress(store: Store, run: int) -> None:
+    """Where its messages stand now."""
+    with store.read.connect() as connection:
+        terms = audit_run(connection, run, now=time.time()).terms
+    create_table_artifact(
+        [{"messages": term.replace("_", " "), "count": terms[term]} for term in _PROGRESS],
+        key=f"progress-run-{run}",
+        description=f"Where the messages of run {run} stand",
+    )
+
+
+def show_failed_batches(run: int, part: int, failed: Mapping[int, str]) -> None:
+    """failed: what each failed batch says of itself."""
+    create_table_artifact(
+        [{"batch": f"batch-{batch}", "what is left": message} for batch, message in failed.items()],
+        key=f"failed-batches-run-{run}-part-{part}",
+        description="Batches with something left to send. Retry sends it, and nothing else.",
+    )
