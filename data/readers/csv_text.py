@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import csv
 import io
+import re
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
@@ -21,6 +22,7 @@ SEPARATORS = (",", ";", "\t", "|")
 _IN_WORDS = {",": "comma", ";": "semicolon", "\t": "tab", "|": "bar"}
 _LOOKED_AT_BYTES = 256 * 1024
 _LOOKED_AT_RECORDS = 20
+_QUOTED = re.compile(rb'"[^"]*+(?:""[^"]*+)*+"')
 _END = "\x1e"  # a record of its own after the last one: it is not reached when a quote is left open
 
 
@@ -124,6 +126,9 @@ def _end_of_line(content: bytes, n_lines: int) -> int:
 
 def _read_whole(text: _Text) -> Grid | None:
     """The file by Polars; None when it does not add up: a row too long or too short, a quote amiss, a blank line."""
+    has_quotes = b'"' in text.body
+    if has_quotes and not _are_quotes_plain(text.body, text.separator.encode()):
+        return None
     names = [f"column_{k}" for k in range(text.width)]
     try:
         frame = pl.read_csv(
@@ -137,13 +142,22 @@ def _read_whole(text: _Text) -> Grid | None:
     except pl.exceptions.PolarsError:
         return None
     n_separators = text.body.count(text.separator.encode())
-    if b'"' in text.body:
+    if has_quotes:
         inside = frame.select(pl.all().str.count_matches(text.separator, literal=True).sum()).row(0)
         n_separators -= sum(n or 0 for n in inside)
     # Short rows are padded without a word, so count: every row has a separator less than it has cells.
     if n_separators != frame.height * (text.width - 1):
         return None
     return Grid(header=text.header, frame=_numbered(frame, range(frame.height), text.header_row + 1))
+
+
+def _are_quotes_plain(body: bytes, separator: bytes) -> bool:
+    """Every quoted value fills its cell. Of others, readers make different things, and some of them in silence."""
+    if body.count(b'"') % 2:
+        return False
+    marked = _QUOTED.sub(b'"', body)
+    outside = b"[^%s\\n]" % re.escape(separator)
+    return re.search(outside + b'"|"' + outside, marked) is None
 
 
 def _read_by_record(text: _Text) -> Grid:
