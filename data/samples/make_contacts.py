@@ -130,8 +130,13 @@ def _in_groups(number: str, separator: str) -> str:
     return separator.join((number[:3], number[3:6], number[6:]))
 
 
+def _as_integer(country: Country, number: str) -> str:
+    """As a spreadsheet keeps it. German numbers have lost a zero instead of the plus: 49171… might be a landline of Leer."""
+    return number if country.code == "DE" else country.calling_code + number
+
+
 def _as_float(country: Country, number: str) -> str:
-    digits = country.calling_code + number
+    digits = _as_integer(country, number)
     return f"{digits[0]}.{digits[1:]}E+{len(digits) - 1}"
 
 
@@ -146,12 +151,12 @@ SPELLINGS: dict[Spelling, int] = {
     lambda c, n: c.trunk + _in_groups(n, "-"): 4,
     lambda c, n: c.trunk + _in_groups(n, "."): 3,
     lambda c, n: ("011" if c.code == "US" else "00") + c.calling_code + n: 3,
-    lambda c, n: c.calling_code + n: 3,
+    _as_integer: 3,
     lambda c, n: (c.trunk + n).translate(WIDE_DIGITS): 2,
     lambda c, n: f" {c.trunk}{_in_groups(n, chr(0xA0))} ": 2,
     lambda c, n: f"Tel: +{c.calling_code} {n}": 1,
     lambda c, n: f"'+{c.calling_code}{n}": 1,
-    lambda c, n: f"{c.calling_code}{n}.0": 2,
+    lambda c, n: f"{_as_integer(c, n)}.0": 2,
     _as_float: 1,
 }
 
