@@ -24,7 +24,11 @@ if TYPE_CHECKING:
 CAMPAIGN = "welcome"
 OPT_OUTS = CHECKOUT / "data" / "samples" / "opt_outs.csv"
 # Some people never send a receipt, and a demo does not wait for them as long as a campaign does.
-DEMO_SETTINGS = {"TIDINGS_COLLECT_EVERY_S": "0.5", "TIDINGS_COLLECT_QUIET_S": "4"}
+DEMO_SETTINGS = {
+    "TIDINGS_COLLECT_EVERY_S": "0.5",
+    "TIDINGS_COLLECT_AT_MOST_EVERY_S": "1",
+    "TIDINGS_COLLECT_QUIET_S": "4",
+}
 
 
 def demo(*, as_json: bool) -> int:

@@ -43,10 +43,14 @@ def send_here(settings: Settings, parameters: dict[str, Any]) -> FlowEnd:
     """Run send_campaign in this process until it has ended. Raises RunFailed when it was interrupted."""
     with own_prefect_server(settings) as api_url:
         os.environ.update(quiet_prefect(settings, api_url))
+        from flows.leaving import hand_over_logs_and_events
         from flows.parameters import SendCampaign
         from flows.send_campaign import send_campaign
+        from flows.this_run import tell_the_rest
 
         state = send_campaign(SendCampaign(**parameters), return_state=True)
+        tell_the_rest()
+        hand_over_logs_and_events()
     if state.is_crashed():
         raise RunFailed(
             f"the run was interrupted ({state.message}); start it again to go on where it stopped."
