@@ -48,8 +48,10 @@ def send_here(settings: Settings, parameters: dict[str, Any]) -> FlowEnd:
         from flows.send_campaign import send_campaign
         from flows.this_run import tell_the_rest
 
-        state = send_campaign(SendCampaign(**parameters), return_state=True)
-        tell_the_rest()
+        try:
+            state = send_campaign(SendCampaign(**parameters), return_state=True)
+        finally:
+            tell_the_rest()
         hand_over_logs_and_events()
     if state.is_crashed():
         raise RunFailed(

@@ -7,10 +7,14 @@ from uuid import UUID
 
 from prefect.client.orchestration import get_client
 from prefect.context import get_run_context
+from prefect.events.worker import EventsWorker
+from prefect.logging.handlers import APILogWorker
 from prefect.runtime import deployment, flow_run
 from prefect.settings import PREFECT_API_URL
 
 from data.orchestrator import Orchestrator, OrchestratorError
+
+REST_PATIENCE_S = 10.0
 
 
 def is_deployed() -> bool:
@@ -55,6 +59,15 @@ def rename(name: str) -> None:
     """Give this flow run a name that people recognise, once it is known."""
     with get_client(sync_client=True) as client:
         client.update_flow_run(UUID(flow_run.id), name=name)
+
+
+def tell_the_rest() -> None:
+    """Send the server the logs and events that still wait for it; for a process that ends together with its server.
+
+    Else its exit waits a minute for a server that is gone.
+    """
+    for worker in (APILogWorker, EventsWorker):
+        worker.drain_all(timeout=REST_PATIENCE_S)
 
 
 def _server() -> Orchestrator:
