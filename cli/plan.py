@@ -28,7 +28,7 @@ def plan(what: WhatToSend, *, as_json: bool) -> int:
 
         made = make_plan(loaded.campaign, base=loaded.base, store=instance.store, keys=instance.keys)
     if as_json:
-        print_json(made.summary.as_dict())
+        print_json({**made.summary.as_dict(), "stopped_by": made.stopped_by})
     else:
         _print_plan(made)
     return EXIT_OK
@@ -38,6 +38,8 @@ def _print_plan(made: Plan) -> None:
     screen.print(f"[bold]{made.summary.campaign}[/bold] · plan · nothing was sent")
     for notice in made.summary.notices:
         screen.print(f"[yellow]note[/yellow] {notice}")
+    if made.stopped_by is not None:
+        screen.print(f"[red]would not be sent[/red] {made.stopped_by}")
     print_funnel_of_plan(made.summary)
     for sample in made.samples(N_SAMPLES):
         title = f"{sample.masked_msisdn} · {sample.segments} segment{'s' * (sample.segments != 1)} · {sample.encoding}"

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from functools import cache
 from typing import TYPE_CHECKING, Any, Literal
@@ -220,12 +220,6 @@ def move_run(store: Store, run: int, to: RunState, *, reason: str | None = None,
         return _move(connection, run, to, reason, now)
 
 
-def repeated_run(store: Store, run: RunRecord, summary: PlanSummary, *, since: float) -> RunRecord | None:
-    """The latest real run that sent the same text to the same source after `since`; simulated ones do not count."""
-    with store.read.connect() as connection:
-        return _repeated(connection, run.run, summary, since)
-
-
 def next_key(store: Store, run: RunRecord, key: str) -> str:
     """`key`, or the first of key#2, key#3, … that no other run has."""
     with store.read.connect() as connection:
@@ -246,13 +240,16 @@ def freeze_run(
     batches: Sequence[FrozenBatch],
     twins: Sequence[FrozenTwin],
     folder: str,
+    publish: Callable[[], None] | None = None,
     to: RunState = RunState.SENDING,
     repeats_since: float | None = None,
     now: float,
 ) -> RunRecord:
     """Keep a plan whose files are written: totals, batches, lake twins, event and new state, in one commit.
 
-    repeats_since: refuse when the same text went to the same source after this instant (None: do not ask).
+    publish: moves the files into their place; called when nothing speaks against the plan any more, while no other
+    transaction can freeze this run. repeats_since: refuse when the same text went to the same source after this
+    instant (None: do not ask).
     A run that is frozen already is returned as it is. Raises AlreadyPlanned, RepeatRefused and RunNotPlanned.
     """
     with store.write.begin() as connection:
@@ -267,6 +264,8 @@ def freeze_run(
         _insert_batches(connection, run, batches)
         _insert_twins(connection, run, twins, now)
         _write_event(connection, run, to, None, now)
+        if publish is not None:
+            publish()
         return _read(connection, run)
 
 

@@ -1,7 +1,13 @@
-"""A plan becomes a run: its files first, whole and private, then one commit. After it nobody is added or planned again."""
+"""A plan becomes a run: its files first, whole and private, then one commit. After it nobody is added or planned again.
+
+The files are drafted beside their place and moved into it inside the commit's transaction, once the store has agreed.
+So two flow runs that plan the same run at a time cannot mix their files, and a plan that is refused leaves none.
+"""
 
 from __future__ import annotations
 
+import shutil
+from collections.abc import Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -9,12 +15,13 @@ import orjson
 import polars as pl
 
 from data.files import RunFolder, lake_twin_path, run_folder, write_csv_for_people, write_parquet
-from data.runs import FrozenBatch, FrozenTwin, RunRecord, freeze_run, next_key
-from data.whole_files import write_text
+from data.runs import FrozenBatch, FrozenTwin, RunRecord, freeze_run, next_key, read_run
+from data.whole_files import make_private_folder, sync_folder, write_text
+from engine.plan import GuardStopped
+from engine.twins import TwinKind, lake_twins
 from messaging.batches import batches_of_part, n_parts
-from messaging.masking import mask_expr
 from messaging.runs import RunState, run_key
-from messaging.schemas import EXCLUDED_TWIN, MESSAGES, PLANNED_TWIN, REJECTS_TWIN
+from messaging.schemas import MESSAGES
 from messaging.sealed import Sealer
 
 if TYPE_CHECKING:
@@ -24,36 +31,107 @@ if TYPE_CHECKING:
 
 
 def freeze(
-    plan: Plan, run: RunRecord, *, store: Store, keys: Keys, var_dir: Path, again: bool = False, now: float
+    plan: Plan,
+    run: RunRecord,
+    *,
+    store: Store,
+    keys: Keys,
+    var_dir: Path,
+    again: bool = False,
+    to: RunState = RunState.SENDING,
+    now: float,
 ) -> RunRecord:
-    """Freeze a plan as this run and set it to sending. A run that is frozen already is returned as it is.
+    """Freeze a plan as this run and move it to `to`. A run that is frozen already is returned as it is.
 
-    A crash before the commit leaves files that a repeat overwrites and no message that could be claimed.
-    again: allow a repetition, under a key of its own. Raises AlreadyPlanned when another run has the key, and
-    RepeatRefused for a start by hand that repeats what went out within `repeat_after`.
+    A crash before the commit leaves files that a repeat replaces, and no message that could be claimed.
+    again: allow a repetition, under a key of its own. Raises GuardStopped when the campaign does not allow the plan,
+    AlreadyPlanned when another run has the key, and RepeatRefused for a start by hand that repeats what went out
+    within `repeat_after`.
     """
     if run.is_frozen:
         return run
-    key = run.run_key or run_key(plan.campaign.name, plan_fingerprint=plan.summary.plan_fingerprint)
-    if again and run.run_key is None:
-        key = next_key(store, run, key)
-    folder = run_folder(var_dir, run.run)
-    messages = _numbered(plan.messages, run.run, keys)
-    _write_run_folder(plan, messages, folder)
-    twins = _write_twins(plan, messages, run.run, var_dir / "lake")
-    is_by_hand = run.origin == "hand" and not run.is_simulated
-    return freeze_run(
-        store,
-        run.run,
-        run_key=key,
-        summary=plan.summary,
-        batches=_batches(messages),
-        twins=twins,
-        folder=str(folder.path.relative_to(var_dir)),
-        to=RunState.SENDING,
-        repeats_since=now - plan.campaign.run.repeat_after_s if is_by_hand and not again else None,
-        now=now,
-    )
+    if plan.stopped_by is not None:
+        raise GuardStopped(plan.stopped_by)
+    draft = _Draft(var_dir, run.run, plan.summary.plan_fingerprint)
+    try:
+        messages = _numbered(plan.messages, run.run, keys)
+        _write_run_folder(plan, messages, draft.folder)
+        twins = draft.write_twins(lake_twins(plan, messages, run.run))
+        return freeze_run(
+            store,
+            run.run,
+            run_key=_key(plan, run, store, again=again),
+            summary=plan.summary,
+            batches=_batches(messages),
+            twins=twins,
+            folder=str(draft.place.relative_to(var_dir)),
+            publish=draft.move_into_place,
+            to=to,
+            repeats_since=_repeats_since(plan, run, again=again, now=now),
+            now=now,
+        )
+    except FileNotFoundError:
+        # The other start of this run, with the very same plan, has just moved our common draft into its place.
+        frozen = read_run(store, run.run)
+        if frozen.is_frozen:
+            return frozen
+        raise
+    finally:
+        draft.remove()
+
+
+class _Draft:
+    """The files of a plan that is not a run yet. The same plan has the same draft, so a repeat leaves no second one."""
+
+    def __init__(self, var_dir: Path, run: int, plan_fingerprint: str) -> None:
+        self.place = run_folder(var_dir, run).path
+        self._lake = var_dir / "lake"
+        self._run = run
+        self._path = self.place.with_name(f".{self.place.name}.{plan_fingerprint[:12]}")
+        self._twins: dict[Path, Path] = {}
+        make_private_folder(self._path)
+
+    @property
+    def folder(self) -> RunFolder:
+        return RunFolder(self._path)
+
+    def write_twins(self, frames: Mapping[TwinKind, pl.DataFrame]) -> list[FrozenTwin]:
+        twins = []
+        for kind, frame in frames.items():
+            place = lake_twin_path(self._lake, kind, self._run)
+            draft = place.with_name(f".{place.name}.{self._path.suffix[1:]}")
+            write_parquet(frame, draft)
+            self._twins[draft] = place
+            twins.append(FrozenTwin(kind, str(place.relative_to(self._lake)), frame.height))
+        return twins
+
+    def move_into_place(self) -> None:
+        """Called by the store inside its transaction: whatever lies there was never committed."""
+        shutil.rmtree(self.place, ignore_errors=True)
+        self._path.rename(self.place)
+        sync_folder(self.place.parent)
+        for draft, place in self._twins.items():
+            draft.replace(place)
+            sync_folder(place.parent)
+
+    def remove(self) -> None:
+        shutil.rmtree(self._path, ignore_errors=True)
+        for draft in self._twins:
+            draft.unlink(missing_ok=True)
+
+
+def _key(plan: Plan, run: RunRecord, store: Store, *, again: bool) -> str:
+    if run.run_key is not None:
+        return run.run_key
+    key = run_key(plan.campaign.name, plan_fingerprint=plan.summary.plan_fingerprint)
+    return next_key(store, run, key) if again else key
+
+
+def _repeats_since(plan: Plan, run: RunRecord, *, again: bool, now: float) -> float | None:
+    """None: this run may repeat what went out lately. Only a start by hand to real people may not."""
+    if again or run.is_simulated or run.origin == "schedule":
+        return None
+    return now - plan.campaign.run.repeat_after_s
 
 
 def _numbered(messages: pl.DataFrame, run: int, keys: Keys) -> pl.DataFrame:
@@ -84,56 +162,3 @@ def _batches(messages: pl.DataFrame) -> list[FrozenBatch]:
         pl.len(), pl.col("not_before").min(), pl.col("not_after").max()
     )
     return [FrozenBatch(*row) for row in by_batch.iter_rows()]
-
-
-def _write_twins(plan: Plan, messages: pl.DataFrame, run: int, lake: Path) -> list[FrozenTwin]:
-    """What analysts may see of a plan, beside the lake's events: no number, name, text or raw value in clear."""
-    frames = {
-        "planned": _planned_twin(plan, messages, run),
-        "excluded": plan.excluded.select(
-            run=pl.lit(run, dtype=pl.Int64),
-            source_row="source_row",
-            person_key="person_key",
-            masked_msisdn=mask_expr(pl.col("msisdn")),
-            external_id="external_id",
-            country="region",
-            reason="reason",
-        ).select(EXCLUDED_TWIN.names()),
-        "rejects": plan.rejects.select(
-            run=pl.lit(run, dtype=pl.Int64), source_row="source_row", column="column", rule="rule"
-        ).select(REJECTS_TWIN.names()),
-    }
-    twins = []
-    for kind, frame in frames.items():
-        path = lake_twin_path(lake, kind, run)
-        write_parquet(frame, path)
-        twins.append(FrozenTwin(kind, str(path.relative_to(lake)), frame.height))  # type: ignore[arg-type]
-    return twins
-
-
-def _planned_twin(plan: Plan, messages: pl.DataFrame, run: int) -> pl.DataFrame:
-    people = plan.audience.select("ordinal", "source_row", "external_id")
-    return (
-        messages.join(people, on="ordinal", how="left", maintain_order="left", validate="1:1")
-        .select(
-            pl.lit(run, dtype=pl.Int64).alias("run"),
-            "message_id",
-            "batch",
-            "row",
-            "source_row",
-            "person_key",
-            mask_expr(pl.col("msisdn")).alias("masked_msisdn"),
-            "external_id",
-            pl.col("region").alias("country"),
-            "sender_id",
-            "encoding",
-            "segments",
-            "price",
-            pl.lit(plan.summary.currency).alias("currency"),
-            pl.lit(None, dtype=pl.String).alias("variant"),
-            "not_before",
-            "not_after",
-        )
-        .cast(PLANNED_TWIN)
-        .select(PLANNED_TWIN.names())
-    )

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import hashlib
 import json
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -18,9 +18,9 @@ from data.definitions import read_template
 from data.prices import Prices, load_prices
 from data.readers import Source, read_source
 from data.suppressions import EVERYWHERE, suppressed_among
-from messaging.audience import choose_audience, keep_readable, number_audience
+from messaging.audience import choose_audience, in_source_order, keep_readable, number_audience
 from messaging.batches import n_batches, plan_batches
-from messaging.campaign import Campaign
+from messaging.campaign import Campaign, Guards
 from messaging.columns import choose_columns
 from messaging.contacts import split_contacts
 from messaging.errors import TidingsError
@@ -28,7 +28,7 @@ from messaging.masking import mask
 from messaging.plan_summary import PlanSummary
 from messaging.schemas import MESSAGES, REJECTS, attributes
 from messaging.sealed import person_keys
-from messaging.segments import count_segments
+from messaging.segments import count_segments, not_gsm7
 from messaging.template import compile_template
 
 if TYPE_CHECKING:
@@ -68,6 +68,11 @@ class Plan:
     messages: pl.DataFrame
     summary: PlanSummary
 
+    @property
+    def stopped_by(self) -> str | None:
+        """What the campaign's guards say against sending this plan, in one sentence. None: nothing."""
+        return _objection(self.campaign.guards, self.summary)
+
     def samples(self, n: int = 5) -> list[Sample]:
         """Up to n messages that differ: the longest, then one of each country and encoding, then the first ones."""
         ranked = (
@@ -93,16 +98,51 @@ class Plan:
 def make_plan(campaign: Campaign, *, base: Path, store: Store | None, keys: Keys) -> Plan:
     """Plan a campaign from its source. base: the folder that its files are relative to. store None: no opt-outs known.
 
-    Raises SourceError, CampaignError, TemplateError, PricesError for what cannot be read, GuardStopped for a plan
-    that its campaign does not allow.
+    Raises SourceError, CampaignError, TemplateError and PricesError for what cannot be read. A guard stops no plan:
+    it is to be looked at (Plan.stopped_by); freezing refuses it.
     """
+    source = _read_source(campaign, base)
+    # Before anybody is looked at: a misspelt field is the campaign's mistake, not that of each of its people.
+    text = read_template(campaign, base)
+    template = compile_template(text, fields=attributes(source.frame.columns))
+    prices = load_prices(None if campaign.gateway.prices is None else base / campaign.gateway.prices)
+
+    contacts, rejects = _contacts(source, campaign, keys)
+    people, left_out = choose_audience(
+        contacts,
+        consent_basis=campaign.consent.basis if campaign.consent else None,
+        suppressed=_suppressed(store, contacts, campaign),
+        priced_regions=prices.per_segment.keys(),
+    )
+    readable, unreadable = keep_readable(
+        people, count_segments(template.render(people)), max_segments=campaign.guards.max_segments
+    )
+    audience = number_audience(readable)
+    messages = _messages(audience, campaign, prices)
+    excluded = in_source_order(left_out, unreadable)
+    return Plan(
+        campaign=campaign,
+        rejects=rejects,
+        excluded=excluded,
+        audience=audience.drop("text", "encoding", "segments"),
+        messages=messages,
+        summary=_summary(campaign, source, prices, text, contacts, rejects, excluded, messages),
+    )
+
+
+def _read_source(campaign: Campaign, base: Path) -> Source:
     audience = campaign.audience
-    source = read_source(
-        base / audience.file,
+    return read_source(
+        base / Path(audience.file).expanduser(),
         separator=audience.separator,
         encoding=audience.encoding,
         sheet=audience.sheet,
     )
+
+
+def _contacts(source: Source, campaign: Campaign, keys: Keys) -> tuple[pl.DataFrame, pl.DataFrame]:
+    """CONTACTS + person_key + the source's columns, and REJECTS: rows that cannot be read or have no number."""
+    audience = campaign.audience
     columns = choose_columns(
         source.headers,
         phone=audience.phone,
@@ -111,36 +151,9 @@ def make_plan(campaign: Campaign, *, base: Path, store: Store | None, keys: Keys
         external_id=audience.external_id,
         source=source.name,
     )
-    # Before anybody is looked at: a misspelt field is the campaign's mistake, not that of each of its people.
-    text = read_template(campaign, base)
-    template = compile_template(text, fields=attributes(source.frame.columns))
-    prices = load_prices(None if campaign.gateway.prices is None else base / campaign.gateway.prices)
-
-    contacts, no_numbers = split_contacts(source.frame, columns, region=audience.region)
-    contacts = contacts.with_columns(person_keys(keys.person, contacts["msisdn"]))
-    people, left_out = choose_audience(
-        contacts,
-        consent_basis=campaign.consent.basis if campaign.consent else None,
-        suppressed=_suppressed(store, contacts, campaign),
-        priced_regions=prices.per_segment.keys(),
-    )
-    rendered = count_segments(people.hstack(template.render(people).get_columns()))
-    readable, unreadable = keep_readable(rendered, max_segments=campaign.guards.max_segments)
-    frozen = number_audience(readable)
-    messages = _messages(frozen, campaign, prices)
-    rejects = pl.concat([source.rejects.select(REJECTS.names()), no_numbers.select(REJECTS.names())])
-    plan = Plan(
-        campaign=campaign,
-        rejects=rejects.sort("source_row", maintain_order=True),
-        excluded=pl.concat([left_out, unreadable]).sort("source_row", maintain_order=True),
-        audience=frozen.drop("text", "encoding", "segments", "units", strict=False),
-        messages=messages,
-        summary=_summary(
-            campaign, source, prices, text, contacts, rejects, pl.concat([left_out, unreadable]), messages
-        ),
-    )
-    _guard(plan)
-    return plan
+    contacts, without_number = split_contacts(source.frame, columns, region=audience.region)
+    rejects = in_source_order(source.rejects.select(REJECTS.names()), without_number.select(REJECTS.names()))
+    return contacts.with_columns(person_keys(keys.person, contacts["msisdn"])), rejects
 
 
 def _suppressed(store: Store | None, contacts: pl.DataFrame, campaign: Campaign) -> set[str]:
@@ -173,9 +186,6 @@ def _summary(
     messages: pl.DataFrame,
 ) -> PlanSummary:
     text_fingerprint = hashlib.sha256(text.encode()).hexdigest()
-    notices = list(source.notices)
-    if prices.is_example:
-        notices.append("the cost is by invented example prices; name your own list under gateway.prices")
     return PlanSummary(
         campaign=campaign.name,
         source_rows=source.n_rows,
@@ -197,17 +207,31 @@ def _summary(
         source_fingerprint=source.fingerprint,
         text_fingerprint=text_fingerprint,
         plan_fingerprint=_plan_fingerprint(campaign, source, prices, text_fingerprint, messages),
-        notices=notices,
+        notices=[*source.notices, *_notices(campaign, prices, text, messages)],
     )
+
+
+def _notices(campaign: Campaign, prices: Prices, text: str, messages: pl.DataFrame) -> Iterator[str]:
+    """What a person should know before sending, in sentences."""
+    if prices.is_example:
+        yield "the cost is by invented example prices; name your own list under gateway.prices"
+    costly = not_gsm7(text)
+    if costly and messages.height:
+        yield (
+            f"the template's {' '.join(sorted(costly))} make messages UCS-2, with 70 characters in a segment "
+            "instead of 160; plain characters in their place save segments"
+        )
+    if campaign.audience.region is None and campaign.audience.country is None and not messages.height:
+        yield "numbers written without a country need one: --region GB, or audience.region in the campaign file"
 
 
 def _plan_fingerprint(
     campaign: Campaign, source: Source, prices: Prices, text_fingerprint: str, messages: pl.DataFrame
 ) -> str:
-    """Of all that decides who gets what, through whom, and at which price: the same plan, the same run key."""
-    people = hashlib.sha256()
-    for row in messages.select("person_key", "text", "batch").iter_rows():
-        people.update(repr(row).encode())
+    """Of all that decides who gets what, through whom and at which price: the same plan, the same run key.
+
+    How the messages are cut into batches is not in it: cut otherwise, they would still be the same messages.
+    """
     parts: Mapping[str, object] = {
         "source": source.fingerprint,
         "text": text_fingerprint,
@@ -216,9 +240,18 @@ def _plan_fingerprint(
         "sender": campaign.message.sender_id,
         "consent": campaign.consent.model_dump() if campaign.consent else None,
         "validity_s": campaign.run.validity_s,
-        "people": people.hexdigest(),
+        "messages": _messages_fingerprint(messages),
     }
     return hashlib.sha256(json.dumps(parts, sort_keys=True).encode()).hexdigest()
+
+
+def _messages_fingerprint(messages: pl.DataFrame) -> str:
+    """Of every person and text, in order. Lengths stand before the texts, so that no two lists spell the same."""
+    digest = hashlib.sha256()
+    entry = pl.format("{}{}:{}", "person_key", pl.col("text").str.len_bytes(), "text")
+    for some in messages.select(entry=entry).iter_slices(50_000):
+        digest.update("".join(some["entry"]).encode())
+    return digest.hexdigest()
 
 
 def _counts(column: pl.Series) -> dict[str, int]:
@@ -227,20 +260,20 @@ def _counts(column: pl.Series) -> dict[str, int]:
     return {str(value): int(n) for value, n in counted.iter_rows()}
 
 
-def _guard(plan: Plan) -> None:
-    guards, summary = plan.campaign.guards, plan.summary
+def _objection(guards: Guards, summary: PlanSummary) -> str | None:
     if summary.messages == 0:
-        raise GuardStopped(
+        return (
             f"{summary.campaign}: nobody is left to text ({summary.n_rejects:,} rejects, "
-            f"{summary.n_excluded:,} excluded of {summary.source_rows:,} rows); `tidings plan` says why."
+            f"{summary.n_excluded:,} excluded of {summary.source_rows:,} rows); `tidings plan` shows why."
         )
     if guards.max_messages is not None and summary.messages > guards.max_messages:
-        raise GuardStopped(
+        return (
             f"{summary.campaign}: {summary.messages:,} messages, and guards.max_messages allows "
             f"{guards.max_messages:,}; raise it if they are all meant."
         )
     if guards.max_cost is not None and summary.cost > guards.max_cost:
-        raise GuardStopped(
+        return (
             f"{summary.campaign}: it would cost {summary.cost:,.2f} {summary.currency}, and guards.max_cost "
             f"allows {guards.max_cost:,.2f}; raise it if that is meant."
         )
+    return None

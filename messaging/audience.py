@@ -8,7 +8,7 @@ from typing import Literal
 import polars as pl
 
 from messaging.consents import says_no, says_yes
-from messaging.schemas import AUDIENCE, EXCLUDED, RENDERED
+from messaging.schemas import AUDIENCE
 
 MOBILE_TYPES = ("mobile", "fixed_line_or_mobile")
 
@@ -29,35 +29,39 @@ def choose_audience(
     """
     row_that_says_no = pl.when(says_no(pl.col("consent"))).then("source_row").min().over("msisdn")
     needs_yes = pl.lit(consent_basis == "recorded")
-    by_themselves = _parted(
+    alone = _judged(
         contacts.with_columns(_no_at=row_that_says_no),
         (~_is_in("number_type", MOBILE_TYPES), "not_a_mobile", pl.col("number_type")),
         (pl.col("_no_at").is_not_null(), "opted_out", _row("_no_at")),
         (needs_yes & ~says_yes(pl.col("consent")), "no_consent", pl.lit(None)),
         (_is_in("person_key", suppressed), "suppressed", pl.lit(None)),
     )
+    left, unfit = _parted(alone)
     # Asked among those who are left: a row that may not be texted takes nobody's place.
-    among_others = _parted(
-        by_themselves[0].with_columns(_first_at=pl.col("source_row").first().over("msisdn")),
+    among_others = _judged(
+        left.with_columns(_first_at=pl.col("source_row").first().over("msisdn")),
         (pl.col("_first_at") != pl.col("source_row"), "duplicate", _row("_first_at")),
         (~_is_in("region", priced_regions), "no_price", pl.col("region")),
     )
-    people = among_others[0].drop("_no_at", "_first_at")
-    return people, _in_source_order(by_themselves[1], among_others[1])
+    people, unneeded = _parted(among_others)
+    return people.drop("_no_at", "_first_at"), in_source_order(unfit, unneeded)
 
 
-def keep_readable(people: pl.DataFrame, *, max_segments: int) -> tuple[pl.DataFrame, pl.DataFrame]:
-    """Part people with RENDERED + segments into those whose text can be sent and those whose cannot.
+def keep_readable(
+    people: pl.DataFrame, rendered: pl.DataFrame, *, max_segments: int
+) -> tuple[pl.DataFrame, pl.DataFrame]:
+    """Part people into those whose text can be sent and those whose cannot.
 
-    Reasons: the rule that rendering gave, or too_long (detail: the number of segments).
-    Returns the same columns without rule and detail, and EXCLUDED + person_key.
+    rendered: RENDERED + encoding and segments, row by row the same people; a frame of its own, since a source may
+    have a column named `detail` too. Reasons: the rule that rendering gave, or too_long (detail: its segments).
+    Returns people + text, encoding and segments, and EXCLUDED + person_key.
     """
-    readable, excluded = _parted(
-        people,
+    reason, detail = _first_of(
         (pl.col("rule").is_not_null(), pl.col("rule"), pl.col("detail")),
         (pl.col("segments") > max_segments, "too_long", pl.format("{} segments", "segments")),
     )
-    return readable.drop(name for name in RENDERED if name != "text"), excluded
+    texts = rendered.select("text", "encoding", "segments", excluded_reason=reason, excluded_detail=detail)
+    return _parted(people.hstack(texts.get_columns()))
 
 
 def number_audience(people: pl.DataFrame) -> pl.DataFrame:
@@ -67,32 +71,42 @@ def number_audience(people: pl.DataFrame) -> pl.DataFrame:
     return numbered.select(*AUDIENCE, *others)
 
 
-def _parted(
-    people: pl.DataFrame, *reasons: tuple[pl.Expr, str | pl.Expr, pl.Expr]
-) -> tuple[pl.DataFrame, pl.DataFrame]:
-    """Those for whom no (condition, reason, detail) is true, and the others with the first that is."""
+def in_source_order(*frames: pl.DataFrame) -> pl.DataFrame:
+    """Several frames of one schema as one, by source_row."""
+    return pl.concat(frames).sort("source_row", maintain_order=True)
+
+
+_Reason = tuple[pl.Expr, str | pl.Expr, pl.Expr]  # (condition, reason, detail)
+
+
+def _judged(people: pl.DataFrame, *reasons: _Reason) -> pl.DataFrame:
+    reason, detail = _first_of(*reasons)
+    return people.with_columns(excluded_reason=reason, excluded_detail=detail)
+
+
+def _first_of(*reasons: _Reason) -> tuple[pl.Expr, pl.Expr]:
+    """Reason and detail of the first condition that is true; null where none is."""
     reason, detail = pl.lit(None, dtype=pl.String), pl.lit(None, dtype=pl.String)
     for condition, name, more in reversed(reasons):
         named = pl.lit(name) if isinstance(name, str) else name
         reason = pl.when(condition).then(named).otherwise(reason)
         detail = pl.when(condition).then(more.cast(pl.String)).otherwise(detail)
-    judged = people.with_columns(excluded_reason=reason, excluded_detail=detail)
+    return reason, detail
+
+
+def _parted(judged: pl.DataFrame) -> tuple[pl.DataFrame, pl.DataFrame]:
+    """Those without a reason to be left out, and the others as EXCLUDED + person_key."""
     is_out = pl.col("excluded_reason").is_not_null()
-    out = judged.filter(is_out).select(
+    excluded = judged.filter(is_out).select(
         "source_row",
         "msisdn",
         "region",
         "external_id",
+        pl.col("excluded_reason").alias("reason"),
+        pl.col("excluded_detail").alias("detail"),
         "person_key",
-        reason="excluded_reason",
-        detail="excluded_detail",
     )
-    kept = judged.filter(~is_out).drop("excluded_reason", "excluded_detail")
-    return kept, out.select(*EXCLUDED, "person_key")
-
-
-def _in_source_order(*excluded: pl.DataFrame) -> pl.DataFrame:
-    return pl.concat(excluded).sort("source_row", maintain_order=True)
+    return judged.filter(~is_out).drop("excluded_reason", "excluded_detail"), excluded
 
 
 def _is_in(column: str, values: Collection[str]) -> pl.Expr:
