@@ -42,7 +42,7 @@ counted as (
         count(*) filter (where delivery = 'waiting') as waiting,
         count(*) filter (where delivery = 'no_receipt') as no_receipt,
         sum(segments) filter (where status = 'accepted') as accepted_segments,
-        sum(price) filter (where status = 'accepted') as accepted_cost,
+        round(sum(price) filter (where status = 'accepted'), 6) as accepted_cost,
         min(claimed_at) as first_claimed_at,
         max(settled_at) as last_settled_at
     from standing

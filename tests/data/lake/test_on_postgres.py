@@ -12,11 +12,10 @@ from data.ledger.audit import audit_run
 from data.store.engine import Store, open_store
 from data.store.tables import events
 from tests.data.lake.small_world import History, SmallWorld
-from tests.data.store.conftest import postgres, postgres_url  # noqa: F401 - fixtures
 
 
 @pytest.fixture
-def store(postgres_url: str) -> Iterator[Store]:  # noqa: F811
+def store(postgres_url: str) -> Iterator[Store]:
     store = open_store(postgres_url)
     yield store
     store.close()
