@@ -130,11 +130,20 @@ def test_a_store_under_a_file_is_refused_in_one_sentence(tmp_path):
     assert "TIDINGS_VAR_DIR" in str(raised.value)
 
 
-@pytest.mark.skipif(os.geteuid() == 0, reason="root may write anywhere")
-def test_a_folder_without_permission_is_refused_in_one_sentence(tmp_path):
-    tmp_path.chmod(0o500)
+@pytest.fixture
+def locked_folder(tmp_path):
+    """Root may write anywhere, so root is nobody for the time of the test."""
+    tmp_path.chmod(0o555)
+    me = os.geteuid()
+    if me == 0:
+        os.seteuid(65534)
+    yield tmp_path
+    os.seteuid(me)
+
+
+def test_a_folder_without_permission_is_refused_in_one_sentence(locked_folder):
     with pytest.raises(StoreError, match="Permission denied"):
-        prepare_store(f"sqlite:///{tmp_path}/store.db", now=NOW)
+        prepare_store(f"sqlite:///{locked_folder}/store.db", now=NOW)
 
 
 def test_a_folder_in_the_place_of_the_store_is_refused_in_one_sentence(tmp_path):
