@@ -29,6 +29,7 @@ from pydantic import (
 from messaging.errors import TidingsError
 
 _UNITS_S = {"s": 1, "m": 60, "h": 3600, "d": 86_400, "w": 604_800}
+_A_DURATION = 'write seconds, or a text such as "90s", "15m", "24h", "2d"'
 _CRON_NAMES = ("@hourly", "@daily", "@midnight", "@weekly", "@monthly", "@yearly", "@annually")
 _CRON_FIELD = re.compile(r"[0-9A-Za-z*/,#-]+")
 
@@ -39,11 +40,13 @@ class CampaignError(TidingsError):
 
 def read_duration(value: object) -> object:
     """15m → 900. Anything but text is left to pydantic. Raises ValueError for text that is no duration."""
+    if isinstance(value, bool):
+        raise ValueError(_A_DURATION)  # pydantic would take it for one second
     if not isinstance(value, str):
         return value
     found = re.fullmatch(r"\s*([0-9]+(?:\.[0-9]+)?)\s*([smhdw]?)\s*", value)
     if found is None:
-        raise ValueError('write seconds, or a text such as "90s", "15m", "24h", "2d"')
+        raise ValueError(_A_DURATION)
     return float(found[1]) * _UNITS_S[found[2] or "s"]
 
 
@@ -78,14 +81,12 @@ class Audience(_Section):
     def _is_a_country(cls, value: str | None) -> str | None:
         if value is None:
             return None
-        from phonenumbers import (
-            SUPPORTED_REGIONS,
-        )  # its tables take a moment, and not every campaign names a region
+        # Imported here: its tables take a moment, and not every campaign names a region.
+        from messaging.regions import region_of
 
-        region = value.upper()
-        if region not in SUPPORTED_REGIONS:
-            hint = " (the United Kingdom is GB)" if region == "UK" else ""
-            raise ValueError(f"write a country as two letters of ISO 3166, such as GB{hint}")
+        region = region_of(value)
+        if region is None:
+            raise ValueError("write a country as two letters of ISO 3166, such as GB")
         return region
 
 

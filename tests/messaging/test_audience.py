@@ -1,0 +1,171 @@
+import polars as pl
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from messaging.audience import choose_audience, keep_readable, number_audience
+from messaging.schemas import AUDIENCE, CONTACTS, EXCLUDED
+
+
+def contacts(*people):
+    """Contacts of distinct numbers, but where a person says otherwise."""
+    defaults = {
+        "region": "GB",
+        "number_type": "mobile",
+        "consent": None,
+        "external_id": None,
+        "city": "Leeds",
+    }
+    rows = [
+        {**defaults, "source_row": 2 + i, "msisdn": f"+44740012{i:04}", **person}
+        for i, person in enumerate(people)
+    ]
+    frame = pl.DataFrame(rows, schema={**CONTACTS, "city": pl.String})
+    return frame.with_columns(person_key=pl.lit("key of ") + pl.col("msisdn"))
+
+
+def chosen(*people, basis="attested", suppressed=(), priced=("GB", "DE")):
+    """Source rows of the audience, and (source row, reason, detail) of the others."""
+    audience, excluded = choose_audience(
+        contacts(*people), consent_basis=basis, suppressed=suppressed, priced_regions=priced
+    )
+    return audience["source_row"].to_list(), excluded.select("source_row", "reason", "detail").rows()
+
+
+@pytest.mark.parametrize(
+    ("number_type", "reason"),
+    [
+        ("mobile", None),
+        ("fixed_line_or_mobile", None),
+        ("fixed_line", "not_a_mobile"),
+        ("voip", "not_a_mobile"),
+        (None, "not_a_mobile"),
+    ],
+)
+def test_only_numbers_that_can_be_mobile_are_texted(number_type, reason):
+    expected = ([2], []) if reason is None else ([], [(2, reason, number_type)])
+    assert chosen({"number_type": number_type}) == expected
+
+
+def test_a_no_counts_whatever_the_basis():
+    for basis in ("attested", "recorded", None):
+        assert chosen({"consent": "No"}, basis=basis) == ([], [(2, "opted_out", "row 2")])
+
+
+def test_a_no_in_one_row_counts_for_every_row_of_the_number():
+    same = {"msisdn": "+447400999999"}
+    assert chosen({**same, "consent": "yes"}, {}, {**same, "consent": "opt-out"}) == (
+        [3],
+        [(2, "opted_out", "row 4"), (4, "opted_out", "row 4")],
+    )
+
+
+@pytest.mark.parametrize("consent", [None, "", "unknown", "2024-01-01"])
+def test_a_recorded_consent_must_be_a_clear_yes(consent):
+    assert chosen({"consent": consent}, {"consent": "yes"}, basis="recorded") == (
+        [3],
+        [(2, "no_consent", None)],
+    )
+    assert chosen({"consent": consent}, basis="attested") == ([2], [])
+
+
+def test_the_suppressed_are_left_out():
+    assert chosen({}, {}, suppressed={"key of +447400120000"}) == ([3], [(2, "suppressed", None)])
+
+
+def test_of_a_number_the_first_row_stays():
+    same = {"msisdn": "+447400999999"}
+    assert chosen(same, {}, same, same) == ([2, 3], [(4, "duplicate", "row 2"), (5, "duplicate", "row 2")])
+
+
+def test_a_row_that_may_not_be_texted_takes_nobodys_place():
+    same = {"msisdn": "+447400999999"}
+    assert chosen(
+        {**same, "consent": "?"}, {**same, "consent": "yes"}, {**same, "consent": "yes"}, basis="recorded"
+    ) == (
+        [3],
+        [(2, "no_consent", None), (4, "duplicate", "row 3")],
+    )
+
+
+def test_a_country_without_a_price_is_left_out():
+    assert chosen({"region": "FR"}, {"region": "001"}, {"region": "DE"}) == (
+        [4],
+        [(2, "no_price", "FR"), (3, "no_price", "001")],
+    )
+
+
+def test_the_first_reason_wins():
+    everything = {"number_type": "fixed_line", "consent": "no", "region": "FR"}
+    assert chosen(everything, basis="recorded") == ([], [(2, "not_a_mobile", "fixed_line")])
+    assert chosen({**everything, "number_type": "mobile"}) == ([], [(2, "opted_out", "row 2")])
+
+
+def rendered(*rows):
+    kinds = {
+        "text": pl.String,
+        "rule": pl.String,
+        "detail": pl.String,
+        "encoding": pl.String,
+        "segments": pl.UInt8,
+    }
+    return pl.DataFrame(rows, schema=kinds, orient="row")
+
+
+def test_texts_that_cannot_be_sent_leave_their_person_out():
+    people = contacts({}, {}, {}).with_columns(detail=pl.lit("a column of the source"))
+    texts = rendered(
+        (None, "empty_field", "city", None, None),
+        ("long", None, None, "gsm7", 7),
+        ("fine", None, None, "gsm7", 6),
+    )
+    readable, excluded = keep_readable(people, texts, max_segments=6)
+    assert excluded.select("source_row", "reason", "detail").rows() == [
+        (2, "empty_field", "city"),
+        (3, "too_long", "7 segments"),
+    ]
+    assert readable.select("source_row", "text", "encoding", "segments", "detail").rows() == [
+        (4, "fine", "gsm7", 6, "a column of the source")
+    ]
+
+
+def test_ordinals_count_those_who_are_left_in_source_order():
+    audience = number_audience(contacts({}, {}, {}).filter(pl.col("source_row") != 3))
+    assert audience.select("ordinal", "source_row").rows() == [(0, 2), (1, 4)]
+    assert audience.columns[: len(AUDIENCE)] == AUDIENCE.names()
+    assert audience.schema["ordinal"] == AUDIENCE["ordinal"]
+    assert "city" in audience.columns
+
+
+PERSON = st.fixed_dictionaries(
+    {
+        "msisdn": st.sampled_from([f"+44740099999{i}" for i in range(4)]),
+        "region": st.sampled_from(["GB", "FR", "001"]),
+        "number_type": st.sampled_from(["mobile", "fixed_line", None]),
+        "consent": st.sampled_from([None, "yes", "no", "?"]),
+    }
+)
+
+
+@settings(max_examples=60, deadline=None)
+@given(
+    people=st.lists(PERSON, max_size=12),
+    basis=st.sampled_from(["attested", "recorded", None]),
+    suppressed=st.sets(st.sampled_from([f"key of +44740099999{i}" for i in range(4)])),
+)
+def test_everybody_is_in_the_audience_or_left_out_once_and_no_number_is_in_it_twice(
+    people, basis, suppressed
+):
+    frame = contacts(*people)
+    audience, excluded = choose_audience(
+        frame, consent_basis=basis, suppressed=suppressed, priced_regions=("GB",)
+    )
+    assert sorted([*audience["source_row"], *excluded["source_row"]]) == frame["source_row"].to_list()
+    assert audience["source_row"].is_sorted()
+    assert excluded["source_row"].is_sorted()
+    assert audience["msisdn"].is_unique().all()
+    assert excluded["reason"].null_count() == 0
+    assert excluded.columns == [*EXCLUDED, "person_key"]
+    said_no = set(frame.filter(pl.col("consent") == "no")["msisdn"])
+    assert not said_no & set(audience["msisdn"])
+    assert not suppressed & set(audience["person_key"])
