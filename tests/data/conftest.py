@@ -24,7 +24,7 @@ def postgres(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
         pytest.skip("PostgreSQL does not run as root, and there is no user postgres")
     folder = tmp_path_factory.mktemp("postgres")
     if as_user:
-        for part in (folder, *folder.parents[:3]):
+        for part in (folder, *folder.parents[:2]):
             part.chmod(0o755)
         shutil.chown(folder, "postgres")
     data, socket_folder = folder / "data", Path(f"/tmp/tidings-pg-{uuid.uuid4().hex[:8]}")
