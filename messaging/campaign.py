@@ -41,7 +41,7 @@ class CampaignError(TidingsError):
 def read_duration(value: object) -> object:
     """15m → 900. Anything but text is left to pydantic. Raises ValueError for text that is no duration."""
     if isinstance(value, bool):
-        raise ValueError(_A_DURATION)  # pydantic would take it for one second
+        raise ValueError(_A_DURATION)  # noqa: TRY004 - what pydantic wants; it would take True for one second
     if not isinstance(value, str):
         return value
     found = re.fullmatch(r"\s*([0-9]+(?:\.[0-9]+)?)\s*([smhdw]?)\s*", value)

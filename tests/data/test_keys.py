@@ -1,0 +1,70 @@
+import stat
+
+import pytest
+from pydantic import SecretStr
+
+from data.keys import KeysError, load_keys
+
+ONE, OTHER = SecretStr("1" * 64), SecretStr("2" * 64)
+
+
+def test_the_first_start_makes_two_private_keys_and_later_ones_find_them(tmp_path):
+    keys = load_keys(tmp_path)
+    assert sorted(path.name for path in (tmp_path / "keys").iterdir()) == ["pseudonym", "sealing"]
+    assert {stat.S_IMODE(path.stat().st_mode) for path in (tmp_path / "keys").iterdir()} == {0o600}
+    assert stat.S_IMODE((tmp_path / "keys").stat().st_mode) == 0o700
+    assert load_keys(tmp_path) == keys
+
+
+def test_two_instances_have_different_keys(tmp_path):
+    assert load_keys(tmp_path / "a").person != load_keys(tmp_path / "b").person
+
+
+def test_each_purpose_has_a_key_of_its_own(tmp_path):
+    keys = load_keys(tmp_path, sealing=ONE, pseudonym=ONE)
+    assert len({keys.sealing, keys.person, keys.references}) == 3
+    assert {len(key) for key in (keys.sealing, keys.person, keys.references)} == {32}
+
+
+def test_given_keys_are_used_and_none_is_written(tmp_path):
+    assert load_keys(tmp_path, sealing=ONE, pseudonym=ONE) != load_keys(
+        tmp_path, sealing=ONE, pseudonym=OTHER
+    )
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_the_derivation_never_changes_since_every_suppression_hangs_on_it(tmp_path):
+    keys = load_keys(tmp_path, sealing=ONE, pseudonym=ONE)
+    assert keys.person.hex() == "0dc3bd6ccc21ebbf789ca9c672285992f809924606a72343ee67576a253129a4"
+    assert keys.references.hex() == "0a243e8995d72de838de63884c032576e90c409592ceafd6c2c905fabb0d0b28"
+
+
+def test_the_sealing_key_may_rotate_without_changing_anybodys_pseudonym(tmp_path):
+    assert (
+        load_keys(tmp_path, sealing=ONE, pseudonym=ONE).person
+        == load_keys(tmp_path, sealing=OTHER, pseudonym=ONE).person
+    )
+
+
+def test_a_lost_pseudonym_key_is_never_replaced(tmp_path):
+    load_keys(tmp_path)
+    (tmp_path / "keys" / "pseudonym").unlink()
+    with pytest.raises(KeysError, match="opt-out"):
+        load_keys(tmp_path)
+    assert not (tmp_path / "keys" / "pseudonym").exists()
+
+
+def test_a_short_or_unreadable_key_is_refused_without_showing_it(tmp_path):
+    with pytest.raises(KeysError, match="TIDINGS_PSEUDONYM_KEY") as raised:
+        load_keys(tmp_path, sealing=ONE, pseudonym=SecretStr("hunter2"))
+    assert "hunter2" not in str(raised.value)
+    (tmp_path / "keys").mkdir()
+    (tmp_path / "keys" / "pseudonym").write_bytes(b"\xff" * 64)
+    with pytest.raises(KeysError, match="pseudonym"):
+        load_keys(tmp_path)
+
+
+def test_keys_are_not_printed(tmp_path):
+    keys = load_keys(tmp_path)
+    assert keys.person.hex() not in repr(keys)
+    assert str(keys.person) not in repr(keys)
