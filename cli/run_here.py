@@ -21,6 +21,8 @@ if TYPE_CHECKING:
 
 LOOK_EVERY_S = 0.05
 SIMULATOR_PATIENCE_S = 30.0
+# A person waits at the terminal: later receipts are collected by `tidings up`, or by the next run of the account.
+QUIET_S = "15"
 
 
 class SimulatorDidNotStart(TidingsError):
@@ -43,7 +45,7 @@ def send_here(settings: Settings, parameters: dict[str, Any]) -> FlowEnd:
     """Run send_campaign in this process until it has ended. Raises RunFailed when it was interrupted."""
     with own_prefect_server(settings) as api_url:
         os.environ.update(quiet_prefect(settings, api_url))
-        from flows.leaving import hand_over_logs_and_events
+        os.environ.setdefault("TIDINGS_COLLECT_QUIET_S", QUIET_S)
         from flows.parameters import SendCampaign
         from flows.send_campaign import send_campaign
         from flows.this_run import tell_the_rest
@@ -52,7 +54,6 @@ def send_here(settings: Settings, parameters: dict[str, Any]) -> FlowEnd:
             state = send_campaign(SendCampaign(**parameters), return_state=True)
         finally:
             tell_the_rest()
-        hand_over_logs_and_events()
     if state.is_crashed():
         raise RunFailed(
             f"the run was interrupted ({state.message}); start it again to go on where it stopped."

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import time
 from datetime import UTC, datetime
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from prefect import State, flow
@@ -32,7 +33,12 @@ if TYPE_CHECKING:
     from data.instance import Instance
 
 
-@flow(name="send-campaign", flow_run_name="{params.campaign}", persist_result=False)
+def name_before_run() -> str:
+    """The campaign alone; with the number of its run once that is known: welcome · run 3."""
+    return Path(flow_run.parameters["params"].campaign).stem
+
+
+@flow(name="send-campaign", flow_run_name=name_before_run, persist_result=False)
 def send_campaign(params: SendCampaign) -> State[Any]:
     """Send a campaign.
 

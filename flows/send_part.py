@@ -59,7 +59,7 @@ def send_part(run: int, part: int) -> State[Any]:
             close_run(store, run, now=time.time())
     failed = {batch: f.state.message or "" for batch, f in futures.items() if not f.state.is_completed()}
     if not failed:
-        return Completed(message=f"all {len(batches)} batches done")
+        return Completed(message=f"{len(batches)} of {len(batches)} batches done")
     show_failed_batches(run, part, failed)
     return Failed(message=failed_in_words(list(failed), len(batches)))
 

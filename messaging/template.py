@@ -93,11 +93,9 @@ def _refuse_unknown(used: Iterable[str], known: list[str]) -> None:
         if name in known:
             continue
         meant = nearest(name, known)
-        hint = f"did you mean {meant}? " if meant else ""
-        raise TemplateError(
-            f"the template names the field {name}, which the source does not have; {hint}"
-            f"It has: {', '.join(known) or 'none besides the number'}."
-        )
+        has = ", ".join(known) or "none besides the number"
+        hint = f"did you mean {meant}? It has: {has}." if meant else f"it has: {has}."
+        raise TemplateError(f"the template names the field {name}, which the source does not have; {hint}")
 
 
 def _as_text(name: str) -> pl.Expr:
