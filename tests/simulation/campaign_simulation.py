@@ -125,7 +125,7 @@ class Simulation:
                 world.counts[f"ended {tally.ended}"] += 1
                 self._look_at_tally(ref, tally)
                 if tally.ended == BUSY:
-                    await worker.pass_time(draw.uniform(1, 5))
+                    await worker.pass_time(draw.uniform(0.5, world.scenario.rules.lease_s))
 
         threads = [asyncio.ensure_future(thread(number)) for number in range(2)]
         try:
