@@ -1,0 +1,91 @@
+import stat
+
+import pytest
+
+from data.definitions import CAMPAIGNS, list_campaigns, load_campaign, read_template, write_campaign
+from messaging.campaign import CampaignError, parse_campaign
+
+MINIMAL = '[audience]\nfile = "people.csv"\n[message]\ntext = "Hi"\n'
+
+
+def campaign_file(folder, text=MINIMAL, name="spring.toml"):
+    path = folder / name
+    path.write_text(text, encoding="utf-8")
+    return path
+
+
+def test_a_campaign_is_found_by_its_path_from_where_one_stands(tmp_path):
+    path = campaign_file(tmp_path)
+    for loaded in (load_campaign(path), load_campaign("spring.toml", here=tmp_path)):
+        assert (loaded.campaign.name, loaded.path, loaded.base) == ("spring", path, tmp_path)
+
+
+def test_a_campaign_is_found_by_its_name(tmp_path):
+    for name in ("welcome", "welcome.toml"):
+        assert load_campaign(name, here=tmp_path).path == CAMPAIGNS / "welcome.toml"
+
+
+def test_every_campaign_of_the_house_can_be_read_with_its_template():
+    assert list_campaigns()
+    for path in list_campaigns():
+        loaded = load_campaign(path)
+        assert read_template(loaded.campaign, loaded.base)
+        assert (loaded.base / loaded.campaign.audience.file).is_file()
+
+
+def test_a_campaign_that_is_nowhere_is_named_with_the_nearest_there_is(tmp_path):
+    with pytest.raises(CampaignError, match="did you mean welcome"):
+        load_campaign("welcom", here=tmp_path)
+
+
+@pytest.mark.parametrize(
+    ("text", "complaint"),
+    [
+        ("[audience\n", r"spring\.toml is no valid TOML: .*line 1"),
+        (
+            MINIMAL + "[guards]\nmax_mesages = 1\n",
+            r"spring\.toml: guards\.max_mesages: unknown key; did you mean max_messages",
+        ),
+        ('[message]\ntext = "Hi"\n', r"spring\.toml: audience: is missing"),
+    ],
+    ids=["syntax", "unknown-key", "missing"],
+)
+def test_a_mistake_names_the_file_and_the_key(tmp_path, text, complaint):
+    with pytest.raises(CampaignError, match=complaint):
+        load_campaign(campaign_file(tmp_path, text))
+
+
+def test_a_file_that_is_not_utf_8_is_one_sentence(tmp_path):
+    path = tmp_path / "spring.toml"
+    path.write_bytes(MINIMAL.replace("Hi", "Grüße").encode("latin-1"))
+    with pytest.raises(CampaignError, match="not UTF-8"):
+        load_campaign(path)
+
+
+def test_a_template_is_read_from_the_campaign_or_beside_it(tmp_path):
+    (tmp_path / "hi.j2").write_text("Grüße\n", encoding="utf-8-sig")
+    audience = {"file": "people.csv"}
+    written = parse_campaign({"name": "a", "audience": audience, "message": {"text": "Hi"}})
+    beside = parse_campaign({"name": "a", "audience": audience, "message": {"template": "hi.j2"}})
+    assert read_template(written, tmp_path) == "Hi"
+    assert read_template(beside, tmp_path) == "Grüße\n"
+    with pytest.raises(CampaignError, match=r"hi\.j2 cannot be read .*message\.template"):
+        read_template(beside, tmp_path / "elsewhere")
+
+
+def test_a_written_campaign_reads_back_as_the_same_and_is_private(tmp_path):
+    text = 'Hi {{ first_name|default("there") }} \\o/\n\ttab, \x7f, “quotes”, 🙂'
+    campaign = parse_campaign(
+        {
+            "name": "line",
+            "audience": {"file": "/tmp/my people.csv", "region": "GB"},
+            "message": {"text": text, "sender_id": "Tidings"},
+            "consent": {"basis": "attested", "note": 'they said "yes"'},
+            "schedule": {"interval": "90s", "time_zone": "Europe/London"},
+            "guards": {"max_cost": 12.5},
+        }
+    )
+    path = tmp_path / "campaigns" / "line.toml"
+    write_campaign(campaign, path)
+    assert load_campaign(path).campaign == campaign
+    assert stat.S_IMODE(path.stat().st_mode) == 0o600
