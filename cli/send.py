@@ -45,12 +45,22 @@ def send(what: WhatToSend, *, as_json: bool) -> int:
         server = Orchestrator(settings.api_url)
         is_up = server.is_up()
         settings = _check(instance, loaded, settings, is_up=is_up, stack=stack)
+        _rehearse(instance, loaded)
         parameters = {"campaign": str(loaded.path), "run_key": what.run_key, "again": what.again}
         if what.at is not None:
             return _schedule(server, loaded, what, parameters)
         with progress_of_next_run(instance.store, is_shown=not as_json):
             ended = _send_there(server, parameters) if is_up else send_here(settings, parameters)
         return report(instance, ended, as_json=as_json)
+
+
+def _rehearse(instance: Instance, loaded: LoadedCampaign) -> None:
+    """Plan once here, so that a wrong file or template is said at once, and costs neither a server nor a run."""
+    from engine.plan import GuardStopped, make_plan
+
+    plan = make_plan(loaded.campaign, base=loaded.base, store=instance.store, keys=instance.keys)
+    if plan.stopped_by is not None:
+        raise GuardStopped(plan.stopped_by)
 
 
 def _check(
