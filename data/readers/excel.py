@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import polars as pl
 
-from data.readers.grid import Found, Grid, Told
+from data.readers.grid import Found, Grid, Told, filled_cells
 from messaging.errors import SourceError
 
 _MARK_OF_ENCRYPTION = "EncryptedPackage".encode("utf-16-le")
@@ -66,7 +66,7 @@ def _below_header(cells: pl.DataFrame, where: str, notices: list[str]) -> Grid:
     source_row = pl.int_range(first, first + frame.height, dtype=pl.UInt32, eager=True).alias("source_row")
     return Grid(
         header=[cell or "" for cell in cells.row(header)],
-        frame=frame.select(source_row, pl.all().replace("", None)),
+        frame=frame.select(source_row, filled_cells(pl.all())),
         notices=notices,
     )
 

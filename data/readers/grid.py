@@ -51,6 +51,11 @@ class Found:
         return self.path.name
 
 
+def filled_cells(cells: pl.Expr) -> pl.Expr:
+    """Null for every empty text."""
+    return pl.when(cells != "").then(cells)
+
+
 def rows_in_words(rows: list[int], *, most: int = 5) -> str:
     """[3, 8] → "rows 3, 8"; of many the first few."""
     shown = ", ".join(map(str, rows[:most]))
