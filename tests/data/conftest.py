@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import shutil
 import subprocess
+import tempfile
 import uuid
 from collections.abc import Iterator
 from pathlib import Path
@@ -14,7 +15,7 @@ import sqlalchemy as sa
 
 
 @pytest.fixture(scope="session")
-def postgres(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
+def postgres() -> Iterator[str]:
     """The URL of a PostgreSQL server of this session, without a database name; it listens on a socket file only."""
     programs = _postgres_programs()
     if programs is None:
@@ -22,15 +23,12 @@ def postgres(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
     as_user = _as_somebody_else()
     if as_user is None:
         pytest.skip("PostgreSQL does not run as root, and there is no user postgres")
-    folder = tmp_path_factory.mktemp("postgres")
+    # Not under pytest's own folder: that is closed to the user the server runs as, and stays so.
+    folder = Path(tempfile.mkdtemp(prefix="tidings-pg-"))
     if as_user:
-        for part in (folder, *folder.parents[:2]):
-            part.chmod(0o755)
         shutil.chown(folder, "postgres")
-    data, socket_folder = folder / "data", Path(f"/tmp/tidings-pg-{uuid.uuid4().hex[:8]}")
-    socket_folder.mkdir()
-    socket_folder.chmod(0o777)
-    options = f"-c listen_addresses='' -c unix_socket_directories={socket_folder} -c fsync=off"
+    data = folder / "data"
+    options = f"-c listen_addresses='' -c unix_socket_directories={folder} -c fsync=off"
 
     def run(program: str, *arguments: str) -> None:
         command = [*as_user, str(programs / program), "-D", str(data), *arguments]
@@ -39,10 +37,10 @@ def postgres(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
     run("initdb", "--auth=trust", "--no-sync", "-U", "tidings")
     run("pg_ctl", "-w", "-o", options, "-l", str(folder / "log"), "start")
     try:
-        yield f"postgresql+psycopg://tidings@/{{}}?host={socket_folder}"
+        yield f"postgresql+psycopg://tidings@/{{}}?host={folder}"
     finally:
         run("pg_ctl", "-m", "immediate", "stop")
-        shutil.rmtree(socket_folder, ignore_errors=True)
+        shutil.rmtree(folder, ignore_errors=True)
 
 
 @pytest.fixture
