@@ -1,0 +1,182 @@
+"""Every command in a page is run, or at least understood, by what it names.
+
+A fenced block marked `bash` holds commands: each `tidings` line must parse as the command line parses it, each `make`
+line must name a target, and what is cheap is run in an instance with one finished demo run (curl against a simulator
+of our own). A block marked `console` shows what a terminal showed, and is not tested.
+"""
+
+from __future__ import annotations
+
+import os
+import re
+import shlex
+import shutil
+import subprocess
+import sys
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import pytest
+import typer
+
+from cli.main import app
+
+CHECKOUT = Path(__file__).resolve().parent.parent
+PAGES = sorted([CHECKOUT / "README.md", CHECKOUT / "CHANGELOG.md", *(CHECKOUT / "docs").rglob("*.md")])
+TIDINGS = str(Path(sys.executable).with_name("tidings"))
+
+COMMANDS = typer.main.get_command(app).commands  # type: ignore[attr-defined]
+TARGETS = set(re.findall(r"^([a-z-]+):", (CHECKOUT / "Makefile").read_text(), re.MULTILINE))
+CHEAP = {"plan", "status", "runs", "audit", "sql", "--help"}  # a second each, and they change nothing
+WITH_POINTERS = {".py", ".sql", ".toml", ".yaml", ".md", ".sh"}
+SIMULATOR = "127.0.0.1:4280"
+
+
+@dataclass(frozen=True)
+class Block:
+    """One fenced block of a page."""
+
+    page: Path
+    line: int
+    language: str
+    text: str
+
+    def __str__(self) -> str:
+        return f"{self.page.relative_to(CHECKOUT)}:{self.line}"
+
+    def commands(self) -> list[list[str]]:
+        """Its lines as words, without comments; a line that ends in a backslash goes on in the next."""
+        lines = self.text.replace("\\\n", " ").splitlines()
+        return [words for line in lines if "curl" not in line and (words := shlex.split(line, comments=True))]
+
+
+def blocks(*languages: str) -> list[Block]:
+    found = []
+    for page in PAGES:
+        for fence in re.finditer(r"^```(\w+)\n(.*?)^```", page.read_text(), re.MULTILINE | re.DOTALL):
+            line = page.read_text()[: fence.start()].count("\n") + 1
+            found.append(Block(page, line, fence[1], fence[2]))
+    return [block for block in found if block.language in languages]
+
+
+def calls(program: str, *, only: Callable[[list[str]], bool] = lambda _: True) -> list[Any]:
+    """The arguments of each call of `program`, under the place where it stands."""
+    return [
+        pytest.param(words[1:], id=f"{block} {' '.join(words)[:50]}")
+        for block in commanding()
+        for words in block.commands()
+        if Path(words[0]).name == program and only(words[1:])
+    ]
+
+
+def commanding() -> list[Block]:
+    """The blocks that hold commands, unless a block speaks to the simulator as a whole."""
+    return [block for block in blocks("bash") if "curl" not in block.text]
+
+
+def is_cheap(arguments: list[str]) -> bool:
+    """Cheap, and not about a thing of the reader's own (`tidings status RUN`)."""
+    return arguments[0] in CHEAP and not any(word.isupper() or "<" in word for word in arguments)
+
+
+@pytest.mark.parametrize("arguments", calls("tidings"))
+def test_a_tidings_command_is_one_that_exists_with_arguments_it_takes(arguments):
+    name, *rest = arguments
+    assert name == "--help" or COMMANDS[name].make_context(name, rest).command is COMMANDS[name]
+
+
+@pytest.mark.parametrize("arguments", calls("make"))
+def test_a_make_command_names_a_target(arguments):
+    targets = {word for word in arguments if "=" not in word}
+    assert targets
+    assert targets <= TARGETS
+
+
+@pytest.fixture(scope="module")
+def run(tmp_path_factory: pytest.TempPathFactory) -> Callable[[list[str]], str]:
+    """Runs a command in an instance with one finished demo run, in a folder with a `my.csv`; gives back its output."""
+    folder = tmp_path_factory.mktemp("reader")
+    shutil.copy(CHECKOUT / "data" / "samples" / "contacts.csv", folder / "my.csv")
+    ours = {
+        name: value for name, value in os.environ.items() if not name.startswith(("TIDINGS_", "PREFECT_"))
+    }
+    environment = {**ours, "TIDINGS_VAR_DIR": str(folder / "var"), "COLUMNS": "100"}
+
+    def run_it(command: list[str]) -> str:
+        done = subprocess.run(
+            command, cwd=folder, env=environment, capture_output=True, text=True, check=False
+        )
+        assert done.returncode == 0, f"{shlex.join(command)}\n{done.stdout}\n{done.stderr}"
+        return done.stdout
+
+    run_it([TIDINGS, "demo", "--json"])
+    return run_it
+
+
+@pytest.mark.slow
+@pytest.mark.timeout(300)
+@pytest.mark.parametrize("arguments", calls("tidings", only=is_cheap))
+def test_a_cheap_tidings_command_does_what_the_page_says(run, arguments):
+    assert run([TIDINGS, *arguments]).strip()
+
+
+@pytest.mark.slow
+@pytest.mark.timeout(300)
+@pytest.mark.parametrize("block", blocks("sql"), ids=str)
+def test_each_query_for_analysts_has_an_answer(run, block):
+    without_comments = re.sub(r"--.*", "", block.text)
+    queries = [query for query in without_comments.split(";") if query.strip()]
+    assert queries
+    for query in queries:
+        run([TIDINGS, "sql", query, "--json"])
+
+
+@pytest.mark.parametrize("block", [block for block in blocks("bash") if "curl" in block.text], ids=str)
+def test_a_conversation_with_the_simulator_goes_as_the_page_says(simulator, block):
+    if shutil.which("curl") is None:
+        pytest.skip("curl is not installed")
+    script = block.text.replace(f"http://{SIMULATOR}", simulator.url).replace(SIMULATOR, simulator.url)
+    script = script.replace("curl -s ", "curl -sS --fail-with-body ")
+    done = subprocess.run(
+        ["bash", "-euo", "pipefail", "-c", script], capture_output=True, text=True, check=False
+    )
+    assert done.returncode == 0, done.stdout + done.stderr
+
+
+@pytest.mark.parametrize("page", PAGES, ids=lambda page: str(page.relative_to(CHECKOUT)))
+def test_what_a_page_links_to_exists(page):
+    links = re.findall(r"\]\(([^)#\s]+)[^)]*\)", page.read_text())
+    gone = [link for link in links if "://" not in link and not (page.parent / link).exists()]
+    assert gone == []
+
+
+def test_a_page_that_the_code_points_to_exists():
+    listed = subprocess.run(
+        ["git", "ls-files", "-z"], cwd=CHECKOUT, capture_output=True, text=True, check=True
+    ).stdout.split("\0")
+    texts = {
+        name: path.read_text()
+        for name in listed
+        if (path := CHECKOUT / name).suffix in WITH_POINTERS and path.is_file()
+    }
+    pointers = {
+        (name, page)
+        for name, text in texts.items()
+        for page in re.findall(r"docs/(?:adr/\d{4}|[a-z-]+\.md)", text)
+    }
+    gone = [
+        f"{name} points to {page}" for name, page in sorted(pointers) if not list(CHECKOUT.glob(page + "*"))
+    ]
+    assert gone == []
+
+
+def test_every_page_is_reached_from_the_readme():
+    linked = set(re.findall(r"\]\((docs/[a-z-]+\.md)\)", (CHECKOUT / "README.md").read_text()))
+    assert {str(page.relative_to(CHECKOUT)) for page in (CHECKOUT / "docs").glob("*.md")} <= linked
+
+
+def test_a_decision_has_a_number_of_its_own():
+    numbers = [page.name[:4] for page in sorted((CHECKOUT / "docs" / "adr").glob("*.md"))]
+    assert numbers == [f"{n:04d}" for n in range(1, len(numbers) + 1)]
