@@ -1,0 +1,119 @@
+"""Prefect's REST API as the command line uses it, against a server that answers as it is told."""
+
+from __future__ import annotations
+
+import json
+import threading
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+
+import pytest
+
+from data import orchestrator
+from data.orchestrator import FlowRunState, Orchestrator, OrchestratorError
+
+
+class Answers:
+    """A server that gives the listed answers in order, and remembers what it was asked."""
+
+    def __init__(self):
+        self.planned = []
+        self.asked = []
+
+    def give(self, status, content=None):
+        self.planned.append((status, content))
+
+
+@pytest.fixture
+def answers():
+    return Answers()
+
+
+@pytest.fixture
+def server(answers):
+    class Handler(BaseHTTPRequestHandler):
+        def answer(self):
+            body = self.rfile.read(int(self.headers.get("content-length") or 0))
+            answers.asked.append((self.command, self.path, json.loads(body) if body else None))
+            status, content = answers.planned.pop(0)
+            self.send_response(status)
+            self.end_headers()
+            self.wfile.write(json.dumps(content).encode())
+
+        do_GET = do_POST = answer  # noqa: N815 - the library's names
+
+        def log_message(self, *_):
+            pass
+
+    with ThreadingHTTPServer(("127.0.0.1", 0), Handler) as listening:
+        threading.Thread(target=listening.serve_forever, args=(0.01,), daemon=True).start()
+        yield Orchestrator(f"http://127.0.0.1:{listening.server_port}/api")
+        listening.shutdown()
+
+
+@pytest.fixture
+def nobody():
+    return Orchestrator("http://127.0.0.1:9/api")
+
+
+def test_a_flow_run_is_started_with_its_parameters_and_its_time(server, answers):
+    answers.give(200, {"id": "d1"})
+    answers.give(201, {"id": "r1"})
+    started = server.create_flow_run(
+        "send-campaign/house", {"params": {"campaign": "welcome"}}, scheduled_at="2026-12-01T09:00:00+01:00"
+    )
+    method, path, body = answers.asked[-1]
+    assert (started, method, path) == ("r1", "POST", "/api/deployments/d1/create_flow_run")
+    assert body["parameters"] == {"params": {"campaign": "welcome"}}
+    assert body["state"]["state_details"] == {"scheduled_time": "2026-12-01T09:00:00+01:00"}
+
+
+def test_a_busy_server_is_asked_again(server, answers, monkeypatch):
+    monkeypatch.setattr(orchestrator, "BUSY_PAUSE_S", 0.0)
+    answers.give(503)
+    answers.give(503)
+    answers.give(200, {"state": {"type": "COMPLETED", "name": "Completed", "message": "run 1 finished"}})
+    assert server.state_of("r1") == FlowRunState("COMPLETED", "Completed", "run 1 finished")
+    assert len(answers.asked) == 3
+
+
+def test_a_server_that_stays_busy_is_given_up(server, answers, monkeypatch):
+    monkeypatch.setattr(orchestrator, "BUSY_PATIENCE_S", 0.0)
+    answers.give(503)
+    with pytest.raises(OrchestratorError, match="refused /flow_runs/r1 with 503"):
+        server.state_of("r1")
+
+
+def test_a_server_that_is_not_there_is_one_sentence(nobody):
+    with pytest.raises(
+        OrchestratorError, match=r"at http://127\.0\.0\.1:9/api does not answer .*`tidings up`\.$"
+    ):
+        nobody.state_of("r1")
+    assert not nobody.is_up()
+
+
+def test_an_unknown_deployment_is_one_sentence(server, answers):
+    answers.give(404, {"detail": "Not Found"})
+    with pytest.raises(OrchestratorError, match="does not know /deployments/name/send-campaign/moon"):
+        server.find_deployment("send-campaign/moon")
+
+
+def test_the_version_of_a_deployment_that_is_not_there_is_none(server, answers):
+    answers.give(404, {"detail": "Not Found"})
+    answers.give(200, {"id": "d1", "version": "abc"})
+    assert [server.version_of("send-campaign/house"), server.version_of("send-campaign/house")] == [
+        None,
+        "abc",
+    ]
+
+
+def test_a_work_pool_that_is_there_already_is_fine(server, answers):
+    answers.give(409, {"detail": "A work pool with this name already exists."})
+    server.ensure_work_pool("tidings")
+    assert answers.asked == [("POST", "/api/work_pools/", {"name": "tidings", "type": "process"})]
+
+
+@pytest.mark.parametrize(
+    ("type_", "is_final"), [("RUNNING", False), ("CANCELLING", False), ("CANCELLED", True), ("CRASHED", True)]
+)
+def test_a_flow_run_is_over_in_its_final_states_only(type_, is_final):
+    assert FlowRunState(type_, "", "").is_final is is_final
