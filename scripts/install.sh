@@ -83,9 +83,10 @@ find_uv() {
 
 by_pip() { "$venv/bin/python" -m pip --disable-pip-version-check --no-input "$@"; }
 
+# Not `uv pip sync`: it would take Tidings itself out for a moment, under the feet of a campaign that is sending.
 install_by_uv() {
   say "installing the packages of requirements.lock with uv …"
-  "$uv" pip sync --quiet --require-hashes --python "$venv/bin/python" requirements.lock &&
+  "$uv" pip install --quiet --no-deps --require-hashes --python "$venv/bin/python" -r requirements.lock &&
     "$uv" pip install --quiet --no-deps --no-build-isolation --python "$venv/bin/python" --editable .
 }
 
