@@ -106,12 +106,16 @@ class _Draft:
         return twins
 
     def move_into_place(self) -> None:
-        """Called by the store inside its transaction: whatever lies there was never committed."""
-        shutil.rmtree(self.place, ignore_errors=True)
+        """Called by the store inside its transaction, so whatever else lies there was never committed: it goes."""
+        for stale in (self.place, *self.place.parent.glob(f".{self.place.name}.*")):
+            if stale != self._path:
+                shutil.rmtree(stale, ignore_errors=True)
         self._path.rename(self.place)
         sync_folder(self.place.parent)
         for draft, place in self._twins.items():
             draft.replace(place)
+            for stale in place.parent.glob(f".*{place.name}.*"):
+                stale.unlink(missing_ok=True)
             sync_folder(place.parent)
 
     def remove(self) -> None:
