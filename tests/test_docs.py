@@ -18,10 +18,13 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+import polars as pl
 import pytest
 import typer
 
 from cli.main import app
+from messaging import template_language
+from messaging.template import compile_template
 
 CHECKOUT = Path(__file__).resolve().parent.parent
 PAGES = sorted([CHECKOUT / "README.md", CHECKOUT / "CHANGELOG.md", *(CHECKOUT / "docs").rglob("*.md")])
@@ -143,6 +146,31 @@ def test_a_conversation_with_the_simulator_goes_as_the_page_says(simulator, bloc
         ["bash", "-euo", "pipefail", "-c", script], capture_output=True, text=True, check=False
     )
     assert done.returncode == 0, done.stdout + done.stderr
+
+
+PERSON = {"first_name": "Ann", "last_name": "O'Neill", "points": "1250", "city": "", "plan": "premium"}
+
+
+@pytest.mark.parametrize("line", [line for block in blocks("jinja") for line in block.text.splitlines()])
+def test_a_template_renders_as_the_page_says(line):
+    template, _, promised = (half.strip() for half in line.partition("→"))
+    [(text, rule, detail)] = compile_template(template, fields=PERSON).render(pl.DataFrame([PERSON])).rows()
+    why_not = f"({rule}: {detail})" if detail else f"({rule})"
+    assert (why_not if text is None else text) == promised
+
+
+@pytest.mark.parametrize(
+    ("row", "known"),
+    [("filters", template_language._KNOWN_FILTERS), ("methods", template_language._KNOWN_METHODS)],
+)
+def test_the_page_on_templates_lists_what_there_is(row, known):
+    page = (CHECKOUT / "docs" / "templates.md").read_text()
+    [cell] = re.findall(rf"^\| {row} \| (.*) \|$", page, re.MULTILINE)
+    assert re.findall(r"`(\w+)`", cell.replace("(`d`)", "")) == [name for name in known if name != "d"]
+
+
+def test_commands_stand_in_blocks_that_are_tested():
+    assert [str(block) for block in blocks("sh", "shell", "zsh")] == []
 
 
 @pytest.mark.parametrize("page", PAGES, ids=lambda page: str(page.relative_to(CHECKOUT)))
