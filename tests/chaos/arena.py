@@ -53,7 +53,11 @@ def instance_in(var_dir: Path, store_url: str | None = None) -> Iterator[Instanc
 
 def set_account(instance: Instance, *, rate_mps: float | None, bulk_size: int, concurrency: int) -> None:
     account = Account(
-        account="sim", kind="simulator", settings={"bulk_size": bulk_size}, rate_mps=rate_mps, concurrency=concurrency
+        account="sim",
+        kind="simulator",
+        settings={"bulk_size": bulk_size},
+        rate_mps=rate_mps,
+        concurrency=concurrency,
     )
     save_account(instance.store, account, sealing_key=instance.keys.sealing)
     assert read_account(instance.store, "sim", sealing_key=instance.keys.sealing).concurrency == concurrency
@@ -159,7 +163,7 @@ def judge(instance: Instance, run: int, simulator_url: str) -> Verdict:
         *(admitted[s] for s in OutcomeStatus if s not in {OutcomeStatus.ACCEPTED, OutcomeStatus.IN_FLIGHT})
     )
     accepted_or_in_doubt = admitted[OutcomeStatus.ACCEPTED] | admitted[OutcomeStatus.UNCONFIRMED]
-    numbers = Counter({number: 0 for number in planned.values()})
+    numbers = Counter(dict.fromkeys(planned.values(), 0))
     for reference, n in of_run.items():
         numbers[planned[reference]] += n
     return Verdict(

@@ -1,6 +1,6 @@
 """Kill the sender at every instant of a message's life, start it again, and count: `make chaos`.
 
-    python tests/chaos/harness.py [--kills 160] [--seconds 480] [--json var/chaos.json]
+    python -m tests.chaos.harness [--kills 160] [--seconds 480] [--json var/chaos.json]
 
 Each trial is one campaign in a fresh instance against a fresh simulator. Its sender is killed again and again until
 nothing is left to send, and after every death the audit must balance. Nobody twice, nobody lost, nobody hidden.
@@ -25,9 +25,6 @@ from typing import Any
 
 import httpx
 
-CHECKOUT = Path(__file__).parents[2]
-sys.path.insert(0, str(CHECKOUT))
-
 from tests.chaos.arena import (
     Verdict,
     freeze_a_run,
@@ -39,6 +36,7 @@ from tests.chaos.arena import (
 )
 from tests.chaos.victim import Phase
 
+CHECKOUT = Path(__file__).parents[2]
 LEASE_S = 1.0
 VICTIM_TIMEOUT_S = 60.0
 MOST_STARTS = 60  # of one trial; each makes progress unless something is badly wrong
@@ -179,19 +177,22 @@ def run_trial(
             if start and not n_undecided(instance, run):
                 break
             # The late half of a campaign must be killed too, so a victim may live through many passages first.
-            doomed = [wanted.pop() for _ in range(min(mode.n_racing, len(wanted)))]
+            doomed: list[Phase | None] = [wanted.pop() for _ in range(min(mode.n_racing, len(wanted)))]
+            doomed += [None] * (mode.n_racing - len(doomed))
             victims = [
-                start_victim(var_dir, run, url, phase, at=rng.choice((1, 2, 5, 12)), seed=rng.randrange(1 << 30))
-                for phase in doomed or [None] * mode.n_racing
+                start_victim(
+                    var_dir, run, url, phase, at=rng.choice((1, 2, 5, 12)), seed=rng.randrange(1 << 30)
+                )
+                for phase in doomed
             ]
-            for victim, phase in zip(victims, doomed or [None] * mode.n_racing, strict=True):
+            for victim, phase in zip(victims, doomed, strict=True):
                 if victim.wait(VICTIM_TIMEOUT_S) == -9 and phase is not None:
                     kills += 1
                     report.kills_by_phase[phase.value] += 1
                 elif phase is not None and n_undecided(instance, run):
                     wanted.insert(0, phase)  # it lived; the next one tries again
             report.count_audit(is_balanced=is_balanced(instance, run))
-            time.sleep(LEASE_S * 0.5 if doomed else 0)
+            time.sleep(LEASE_S / 2)  # less than a lease: some of the next ones find it still held
         report.add(mode, kills, judge(instance, run, url))
 
 
@@ -199,7 +200,7 @@ def start_victim(
     var_dir: Path, run: int, url: str, phase: Phase | None, *, at: int, seed: int
 ) -> subprocess.Popen[bytes]:
     dying = [] if phase is None else ["--die-in", phase.value, "--at", str(at)]
-    command = [sys.executable, "tests/chaos/victim.py", "--var", str(var_dir), "--run", str(run)]
+    command = [sys.executable, "-m", "tests.chaos.victim", "--var", str(var_dir), "--run", str(run)]
     command += ["--simulator", url, "--seed", str(seed), "--lease", str(LEASE_S), *dying]
     with (var_dir / "victims.log").open("ab") as log:
         return subprocess.Popen(command, cwd=CHECKOUT, stdout=log, stderr=log)
@@ -248,7 +249,9 @@ def main() -> int:
     least = 15 if asked.kills >= 160 else max(1, asked.kills // 20)
     is_covered = found["kills"] >= asked.kills and min(found["kills_by_phase"].values()) >= least
     if not is_covered:
-        print(f"too few kills: {asked.kills} in all and {least} in each phase were asked for", file=sys.stderr)
+        print(
+            f"too few kills: {asked.kills} in all and {least} in each phase were asked for", file=sys.stderr
+        )
     return 0 if is_covered and report.is_kept() else 1
 
 

@@ -1,6 +1,6 @@
 """The process that is killed: it sends all batches of a run with the real sending process, the task body of a flow.
 
-    python tests/chaos/victim.py --var DIR --run 1 --simulator URL [--die-in PHASE --at N] [--lease S] [--threads N]
+    python -m tests.chaos.victim --var DIR --run 1 --simulator URL [--die-in PHASE --at N] [--lease S] [--threads N]
 
 With --die-in it kills itself (SIGKILL, so nothing of Python runs any more) at the N-th time it comes through that phase.
 """
@@ -12,15 +12,12 @@ import asyncio
 import os
 import random
 import signal
-import sys
 import threading
 from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
 from enum import StrEnum
 from pathlib import Path
 from typing import Any
-
-sys.path.insert(0, str(Path(__file__).parents[2]))
 
 from data.accounts import Account
 from data.ledger.claiming import claim as claim_in_ledger
@@ -148,7 +145,12 @@ def main() -> int:
 
     with instance_in(asked.var, asked.store) as instance:
         sender = SendingProcess(
-            instance.store, var_dir=asked.var, keys=instance.keys, drain_s=20, client_for=client_for, rules=rules
+            instance.store,
+            var_dir=asked.var,
+            keys=instance.keys,
+            drain_s=20,
+            client_for=client_for,
+            rules=rules,
         )
         sender._ledger = WatchedLedger(sender._ledger, executioner)
         signal.signal(signal.SIGTERM, lambda *_: threading.Thread(target=sender.drain).start())
