@@ -19,7 +19,7 @@ CODE = {".py", ".sql", ".sh", ".toml", ".yaml", ".yml", ".mako", ".j2", ".js", "
 # Spelled in pieces, so that this file does not hold what it looks for.
 LEFT_TO_DO = re.compile(r"\b(?:TO" r"DO|FIX" r"ME|XX" r"X|HA" r"CK)\b")
 INDEX_HOSTS = re.compile(
-    r"py" r"pi\.org|python" r"hosted|npm" r"js\.|yarnpkg|index\.(?:crates|golang)|deb\.debian|/simple/"
+    r"py" r"pi\.org|python" r"hosted|npm" r"js\.|yarnpkg|index\.(?:crates|golang)|deb\.debian|/simp" r"le/"
 )
 PLACES_OF_ONE_MACHINE = re.compile(r"(?<![\w.~$}*-])/(?:home|Users|root|work|workspace|mnt)/[\w.]")
 
