@@ -98,6 +98,7 @@ RunName = Annotated[
         metavar="RUN", help="A run's number or key; the latest when left out.", show_default=False
     ),
 ]
+OneRun = Annotated[str, typer.Argument(metavar="RUN", help="A run's number or key.", show_default=False)]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

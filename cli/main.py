@@ -144,6 +144,30 @@ def audit(run_name: arg.RunName = None, as_json: arg.Json = False) -> None:
 
 
 @app.command()
+def pause(run_name: arg.OneRun, as_json: arg.Json = False) -> None:
+    """Let a run claim nothing more until it is resumed."""
+    from cli.control import pause as run
+
+    raise typer.Exit(run(run_name, as_json=as_json))
+
+
+@app.command()
+def resume(run_name: arg.OneRun, as_json: arg.Json = False) -> None:
+    """Let a paused or stopped run go on."""
+    from cli.control import resume as run
+
+    raise typer.Exit(run(run_name, as_json=as_json))
+
+
+@app.command()
+def cancel(run_name: arg.OneRun, as_json: arg.Json = False) -> None:
+    """End a run for good: what nobody has claimed is stopped and never sent."""
+    from cli.control import cancel as run
+
+    raise typer.Exit(run(run_name, as_json=as_json))
+
+
+@app.command()
 def sql(
     query: Annotated[str, typer.Argument(help="One query, such as 'select * from campaign_funnel'.")],
     as_json: arg.Json = False,

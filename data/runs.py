@@ -191,7 +191,7 @@ def give_way(store: Store, run: int, earlier: RunRecord, *, now: float) -> None:
     reason = f"the same plan as run {earlier.run}: nothing is sent twice"
     with store.write.begin() as connection:
         lock_ledger(connection)
-        if _move(connection, run, RunState.FAILED_IN_PLANNING, reason, now):
+        if move_within(connection, run, RunState.FAILED_IN_PLANNING, reason, now):
             connection.execute(_statement("give_way"), {"run": run, "earlier": earlier.run})
 
 
@@ -217,7 +217,7 @@ def move_run(store: Store, run: int, to: RunState, *, reason: str | None = None,
     """
     with store.write.begin() as connection:
         lock_ledger(connection)  # before the run's own row, as everybody does
-        return _move(connection, run, to, reason, now)
+        return move_within(connection, run, to, reason, now)
 
 
 def next_key(store: Store, run: RunRecord, key: str) -> str:
@@ -348,7 +348,8 @@ def _insert_twins(connection: Connection, run: int, twins: Sequence[FrozenTwin],
         connection.execute(_statement("insert_export"), rows)
 
 
-def _move(connection: Connection, run: int, to: RunState, reason: str | None, now: float) -> bool:
+def move_within(connection: Connection, run: int, to: RunState, reason: str | None, now: float) -> bool:
+    """`move_run` in a transaction of the caller, who holds the ledger's lock."""
     moved = connection.execute(
         _statement("move"),
         {

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 import os
 import signal
 import threading
@@ -12,13 +13,14 @@ from typing import TYPE_CHECKING
 
 from prefect.exceptions import TerminationSignal
 
-from data.runs import move_run
+from engine.run_control import CannotSteer, cancel_run, stop_leftovers
 from flows.this_run import is_being_cancelled
-from messaging.runs import RunState
 
 if TYPE_CHECKING:
     from data.instance import Instance
     from engine.sender.process import SendingProcess
+
+log = logging.getLogger(__name__)
 
 LOOK_EVERY_S = 1.0
 GIVE_UP_AFTER_S = 40.0  # a drain and its settles are over by then
@@ -37,12 +39,18 @@ def clean_stop(instance: Instance, run: int, sender: SendingProcess | None = Non
         if draining is not None:
             draining.start()  # first of all: asking Prefect takes a moment
         if is_being_cancelled():
-            move_run(
-                instance.store, run, RunState.CANCELLED, reason="cancelled from Prefect", now=time.time()
-            )
+            _cancel(instance, run)
         if draining is not None:
             draining.join()
+        stop_leftovers(instance.store, run, now=time.time())  # a drain leaves what it held back unsent
         raise
+
+
+def _cancel(instance: Instance, run: int) -> None:
+    try:
+        cancel_run(instance.store, run, by="Prefect", now=time.time())
+    except CannotSteer as error:  # it was over already, and a flow that ends keeps no one waiting
+        log.info("not cancelled: %s", error)
 
 
 def end_with_worker() -> None:

@@ -17,8 +17,9 @@ from data.ledger.events import write_event
 from data.ledger.records import STALE, Claim, ClaimKind, ClaimRequest, Ended, StopReason, Wait
 from data.ledger.recovering import rows_of
 from data.ledger.rules import Rules
-from data.ledger.standing import NOTHING_YET, Standing, read_standings, write_standings
+from data.ledger.standing import Standing, read_standings, write_standings
 from data.ledger.statements import statement
+from data.ledger.stopping import stop_batch, stop_rows
 from messaging.outcomes import OutcomeStatus
 from messaging.runs import RunState
 from messaging.tally import BLOCKED, DEFERRED, DONE
@@ -69,7 +70,7 @@ def claim(connection: Connection, request: ClaimRequest, rules: Rules, now: floa
     if batch.not_before is not None and now < batch.not_before:
         return Ended(why=DEFERRED)
     if batch.not_after is not None and now >= batch.not_after:
-        _stop_what_is_left(connection, ref, batch, now)
+        stop_batch(connection, ref, StopReason.TOO_LATE, now)  # whatever is not sent by now never will be
         return Ended(why=DONE)
     return _claim_next(connection, request, batch, run, rules, now)
 
@@ -218,37 +219,8 @@ def _without_opted_out(
         return any((recipients.person_keys[row], scope) in suppressed for scope in scopes)
 
     stopped = [row for row in candidates.rows if is_opted_out(row)]
-    _stop(connection, request.lease.ref, candidates.standings, stopped, StopReason.OPTED_OUT, now)
+    stop_rows(connection, request.lease.ref, candidates.standings, stopped, StopReason.OPTED_OUT, now)
     return [row for row in candidates.rows if not is_opted_out(row)]
-
-
-def _stop_what_is_left(connection: Connection, ref: BatchRef, batch: Any, now: float) -> None:
-    """The window has closed: whatever is not sent by now never will be."""
-    standings = read_standings(connection, ref, 0, batch.n_messages)
-    unsent = [row for row, standing in standings.items() if standing.status == OutcomeStatus.UNSENT]
-    unclaimed = [row for row in range(batch.next_row, batch.n_messages) if row not in standings]
-    _stop(connection, ref, standings, unsent + unclaimed, StopReason.TOO_LATE, now)
-    _move(connection, ref, _Cursor(batch.n_messages, batch.n_messages, batch.n_claims))
-
-
-def _stop(
-    connection: Connection,
-    ref: BatchRef,
-    standings: dict[int, Standing],
-    rows: Sequence[int],
-    reason: StopReason,
-    now: float,
-) -> None:
-    if not rows:
-        return
-    stopped = [
-        standings.get(row, NOTHING_YET._replace(row=row))._replace(
-            status=int(OutcomeStatus.STOPPED), stop_reason=reason.value, retry_at=None, settled_at=now
-        )
-        for row in rows
-    ]
-    write_standings(connection, ref, standings, stopped)
-    write_event(connection, "stop", ref, {"rows": rows, "reason": [reason.value] * len(rows)}, now=now)
 
 
 def _new_claim(

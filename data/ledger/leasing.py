@@ -49,3 +49,8 @@ def give_back(connection: Connection, lease: Lease, now: float) -> bool:  # noqa
     """Let the next one take the batch at once. False: the lease is not ours any more, or a claim of it is unsettled."""
     key = {"run": lease.ref.run, "batch": lease.ref.batch, "owner": lease.owner, "fence": lease.fence}
     return connection.execute(statement("give_back"), key).rowcount == 1
+
+
+def live_leases(connection: Connection, run: int, now: float) -> int:
+    """How many batches of a run somebody works on at this moment."""
+    return int(connection.execute(statement("live_leases"), {"run": run, "now": now}).scalar_one())

@@ -23,6 +23,7 @@ class StopReason(StrEnum):
 
     OPTED_OUT = "opted_out"
     TOO_LATE = "too_late"
+    CANCELLED = "cancelled"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -64,7 +64,7 @@ def test_a_flow_that_is_cancelled_cancels_its_run_and_drains(instance, run, send
     with pytest.raises(TerminationSignal), flow.clean_stop(instance, run, sender):
         raise TerminationSignal(signal=signal.SIGTERM)
     cancelled = read_run(instance.store, run)
-    assert (cancelled.state, cancelled.state_reason) == (RunState.CANCELLED, "cancelled from Prefect")
+    assert (cancelled.state, cancelled.state_reason) == (RunState.CANCELLED, "cancelled by Prefect")
     assert sender.n_drains == 1
 
 

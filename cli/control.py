@@ -1,0 +1,85 @@
+"""`tidings pause`, `resume` and `cancel`: what a person does to a run, under their own name."""
+
+from __future__ import annotations
+
+import getpass
+import os
+import time
+from typing import Any
+
+from cli.instance import open_here
+from cli.output import EXIT_OK, print_json, screen
+from config.settings import load_settings
+
+
+def pause(run_name: str, *, as_json: bool) -> int:
+    from data.runs import find_run
+    from engine.run_control import pause_run
+
+    with open_here(load_settings()) as instance:
+        run = find_run(instance.store, run_name)
+        paused = pause_run(instance.store, run.run, by=this_person(), now=time.time())
+    _tell(
+        {"run": paused.run, "state": paused.state.value},
+        f"run {paused.run} is paused: nothing more is claimed; what is in flight settles. "
+        f"`tidings resume {paused.run}` lets it go on.",
+        as_json=as_json,
+    )
+    return EXIT_OK
+
+
+def resume(run_name: str, *, as_json: bool) -> int:
+    from data.runs import find_run
+    from engine.run_control import how_to_start, resume_run
+
+    with open_here(load_settings()) as instance:
+        run = find_run(instance.store, run_name)
+        resumed = resume_run(instance.store, run.run, by=this_person(), now=time.time())
+    record = resumed.run
+    if record.state.is_over:
+        words = f"run {record.run} has nothing left to send: it is {record.state.in_words}."
+    elif resumed.is_worked:
+        words = f"run {record.run} is sending again; somebody works on it already."
+    else:
+        words = (
+            f"run {record.run} may send again, and nobody works on it at the moment. {how_to_start(record)}."
+        )
+    content = {"run": record.run, "state": record.state.value, "is_worked": resumed.is_worked}
+    _tell(content, words, as_json=as_json)
+    return EXIT_OK
+
+
+def cancel(run_name: str, *, as_json: bool) -> int:
+    from data.runs import find_run
+    from engine.run_control import cancel_run
+
+    with open_here(load_settings()) as instance:
+        run = find_run(instance.store, run_name)
+        cancelled = cancel_run(instance.store, run.run, by=this_person(), now=time.time())
+    number = cancelled.run.run
+    words = f"run {number} is cancelled: {cancelled.n_stopped:,} messages stopped, none of them was claimed."
+    if cancelled.n_in_flight:
+        words += f" {cancelled.n_in_flight:,} are in flight and settle as they come."
+    content = {
+        "run": number,
+        "state": cancelled.run.state.value,
+        "stopped": cancelled.n_stopped,
+        "in_flight": cancelled.n_in_flight,
+    }
+    _tell(content, words, as_json=as_json)
+    return EXIT_OK
+
+
+def this_person() -> str:
+    """The user of the operating system, as the audit log names who did something."""
+    try:
+        return getpass.getuser()
+    except (KeyError, OSError):  # a container may run as a number without a name
+        return f"user {os.getuid()}"
+
+
+def _tell(content: dict[str, Any], words: str, *, as_json: bool) -> None:
+    if as_json:
+        print_json(content)
+    else:
+        screen.print(words, markup=False)

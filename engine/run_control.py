@@ -1,0 +1,157 @@
+"""Steering a run from outside: pause, resume, cancel.
+
+A sender asks for the state of its run with every claim, so each of these takes effect with the next claim: within two
+seconds, or one request. What is in flight is never touched; it settles as it comes.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from data.audit_log import log_decision
+from data.ledger.audit import audit_run
+from data.ledger.leasing import live_leases
+from data.ledger.locking import lock_ledger
+from data.ledger.records import StopReason
+from data.ledger.stopping import stop_run
+from data.runs import RunRecord, move_within, read_run
+from engine.closing import close_run, last_state
+from messaging.errors import TidingsError
+from messaging.runs import RunState, states_before
+
+if TYPE_CHECKING:
+    from data.store.engine import Store
+
+_CAN_BE_PAUSED = states_before(RunState.PAUSED)
+_CAN_BE_RESUMED = frozenset({RunState.PAUSED, RunState.STOPPED})
+_ENDS_BY_ITSELF = frozenset({RunState.FINISHED, RunState.FINISHED_WITH_UNCONFIRMED})
+
+
+class CannotSteer(TidingsError):
+    """run 3 is finished and cannot be paused; `tidings status 3` shows its account."""
+
+
+@dataclass(frozen=True, slots=True)
+class Cancelled:
+    """n_stopped: messages that nobody had claimed, and nobody will. n_in_flight: still on their way out."""
+
+    run: RunRecord
+    n_stopped: int
+    n_in_flight: int
+
+
+@dataclass(frozen=True, slots=True)
+class Resumed:
+    """is_worked: somebody sends it already; else it may send, and waits for somebody who does."""
+
+    run: RunRecord
+    is_worked: bool
+
+
+def pause_run(store: Store, run: int, *, by: str, now: float) -> RunRecord:
+    """No new claim until somebody resumes the run. Raises CannotSteer, UnknownRun."""
+    if not _steer(store, run, RunState.PAUSED, what="pause", by=by, now=now):
+        record = read_run(store, run)
+        raise CannotSteer(
+            f"run {run} is {record.state.in_words} and cannot be paused, only a run that is "
+            f"{_in_words(_CAN_BE_PAUSED)} can; {_next_step(record)}"
+        )
+    return read_run(store, run)
+
+
+def resume_run(store: Store, run: int, *, by: str, now: float) -> Resumed:
+    """A paused or stopped run may claim again; one that has nothing left gets its end. Raises CannotSteer, UnknownRun."""
+    before = read_run(store, run)
+    is_moved = before.state in _CAN_BE_RESUMED and _steer(
+        store, run, RunState.SENDING, what="resume", by=by, now=now
+    )
+    if not is_moved:
+        record = read_run(store, run)
+        raise CannotSteer(
+            f"run {run} is {record.state.in_words} and cannot be resumed, only a run that is "
+            f"{_in_words(_CAN_BE_RESUMED)} can; {_next_step(record)}"
+        )
+    with store.read.connect() as connection:
+        end = last_state(audit_run(connection, run, now=now).terms)
+        is_worked = live_leases(connection, run, now) > 0
+    # Unsent messages end a run too, but these are what it was resumed for.
+    record = close_run(store, run, now=now) if end in _ENDS_BY_ITSELF else read_run(store, run)
+    return Resumed(record, is_worked)
+
+
+def cancel_run(store: Store, run: int, *, by: str, now: float) -> Cancelled:
+    """End a run for good: whatever nobody has claimed is stopped, in one transaction with the run's new state.
+
+    A cancelled run may be cancelled again: that stops what came back unsent from the claims that were open then.
+    Raises CannotSteer, UnknownRun.
+    """
+    with store.write.begin() as connection:
+        lock_ledger(connection)
+        is_moved = move_within(connection, run, RunState.CANCELLED, f"cancelled by {by}", now)
+        n_stopped = stop_run(connection, run, StopReason.CANCELLED, now) if is_moved else 0
+        if is_moved:
+            log_decision(
+                connection, who=by, what="cancel", details={"run": run, "n_stopped": n_stopped}, now=now
+            )
+    record = read_run(store, run)
+    if not is_moved and record.state is not RunState.CANCELLED:
+        raise CannotSteer(
+            f"run {run} is {record.state.in_words} and cannot be cancelled any more; {_next_step(record)}"
+        )
+    if not is_moved:
+        n_stopped = stop_leftovers(store, run, now=now)
+    with store.read.connect() as connection:
+        n_in_flight = audit_run(connection, run).terms["in_flight"]
+    return Cancelled(record, n_stopped, n_in_flight)
+
+
+def stop_leftovers(store: Store, run: int, *, now: float) -> int:
+    """Stop what came back unsent after its run was cancelled. Returns how many messages; 0 for any other run."""
+    if read_run(store, run).state is not RunState.CANCELLED:  # for good, so no lock is needed to know it
+        return 0
+    with store.write.begin() as connection:
+        lock_ledger(connection)
+        return stop_run(connection, run, StopReason.CANCELLED, now)
+
+
+def how_to_start(run: RunRecord) -> str:
+    """What sends a run that may send and that nobody works on."""
+    return (
+        f"Retry its run in Prefect, or send {run.campaign} once more with --run-key {run.run_key}: "
+        "both go on where it stopped"
+    )
+
+
+def _steer(store: Store, run: int, to: RunState, *, what: str, by: str, now: float) -> bool:
+    with store.write.begin() as connection:
+        lock_ledger(connection)
+        is_moved = move_within(connection, run, to, f"{what}d by {by}", now)
+        if is_moved:
+            log_decision(connection, who=by, what=what, details={"run": run}, now=now)
+        return is_moved
+
+
+def _in_words(states: frozenset[RunState]) -> str:
+    return " or ".join(sorted(state.in_words for state in states))
+
+
+def _next_step(run: RunRecord) -> str:
+    number = run.run
+    match run.state:
+        case RunState.PAUSED | RunState.STOPPED:
+            return f"`tidings resume {number}` lets it go on."
+        case RunState.FINISHED_WITH_UNSENT:
+            return f"to send what is left, {_lower(how_to_start(run))}."
+        case RunState.FINISHED_WITH_UNCONFIRMED:
+            return f"`tidings reconcile {number}` looks for what is in doubt."
+        case RunState.CANCELLED:
+            return "a cancelled run is never sent again; send its campaign as a new run."
+        case RunState.SENDING:
+            return f"it may send already; `tidings status {number}` shows how far it is."
+        case _:
+            return f"`tidings status {number}` shows its account."
+
+
+def _lower(sentence: str) -> str:
+    return sentence[0].lower() + sentence[1:]

@@ -1,0 +1,68 @@
+"""pause, resume and cancel on the command line, in an instance with one run that is being sent."""
+
+from __future__ import annotations
+
+import json
+
+import pytest
+import sqlalchemy as sa
+from typer.testing import CliRunner
+
+from cli.control import this_person
+from cli.main import app
+from data.instance import open_instance
+from data.store.tables import batches, runs
+from messaging.errors import TidingsError
+
+
+@pytest.fixture
+def instance(tmp_path, monkeypatch):
+    monkeypatch.setenv("TIDINGS_VAR_DIR", str(tmp_path / "var"))
+    monkeypatch.setenv("TIDINGS_STORE_URL", "")
+    url = f"sqlite:///{tmp_path / 'var' / 'tidings.db'}"
+    monkeypatch.setenv("TIDINGS_STORE_URL", url)
+    with open_instance(tmp_path / "var", url, sealing=None, pseudonym=None, now=1.0) as opened:
+        with opened.store.write.begin() as connection:
+            connection.execute(
+                sa.insert(runs).values(
+                    run=1, run_key="spring", campaign="welcome", state="sending", origin="hand", is_simulated=True,
+                    account="sim", created_at=0, frozen_at=1, n_source_rows=5, n_contacts=5, n_audience=5, n_messages=5,
+                )
+            )  # fmt: skip
+            connection.execute(sa.insert(batches).values(run=1, batch=0, part=0, n_messages=5))
+        yield opened
+
+
+def ask(*words: str):
+    return CliRunner().invoke(app, list(words), catch_exceptions=True)
+
+
+def test_a_run_is_paused_resumed_and_cancelled_by_its_key_or_its_number(instance):
+    assert json.loads(ask("pause", "spring", "--json").stdout) == {"run": 1, "state": "paused"}
+    assert json.loads(ask("resume", "1", "--json").stdout) == {
+        "run": 1,
+        "state": "sending",
+        "is_worked": False,
+    }
+    told = json.loads(ask("cancel", "1", "--json").stdout)
+    assert told == {"run": 1, "state": "cancelled", "stopped": 5, "in_flight": 0}
+    with instance.store.read.connect() as connection:
+        who = connection.execute(sa.text("select distinct who from audit_log")).scalars().all()
+    assert who == [this_person()]
+
+
+def test_resume_tells_how_the_sending_starts_again_when_nobody_works_on_the_run(instance):
+    ask("pause", "1")
+    words = " ".join(ask("resume", "1").stdout.split())
+    assert "nobody works on it" in words
+    assert "--run-key spring" in words
+
+
+def test_what_cannot_be_done_is_one_sentence_with_the_next_step(instance):
+    ask("pause", "1")
+    refused = ask("pause", "1").exception
+    assert isinstance(refused, TidingsError)
+    assert str(refused) == (
+        "run 1 is paused and cannot be paused, only a run that is scheduled or sending can; "
+        "`tidings resume 1` lets it go on."
+    )
