@@ -14,7 +14,8 @@ from typing import TYPE_CHECKING
 from prefect.exceptions import TerminationSignal
 
 from engine.run_control import CannotSteer, cancel_run, stop_leftovers
-from flows.this_run import is_being_cancelled
+from flows.this_run import is_being_cancelled, is_server_up
+from tasks.workplace import is_sending
 
 if TYPE_CHECKING:
     from data.instance import Instance
@@ -68,5 +69,7 @@ def _watch(parent: int) -> None:
     while os.getppid() == parent:
         time.sleep(LOOK_EVERY_S)
     os.kill(os.getpid(), signal.SIGTERM)
-    time.sleep(GIVE_UP_AFTER_S)
-    os._exit(1)  # it has settled, and only tells a server that is gone how it ended
+    give_up_at_s = time.monotonic() + GIVE_UP_AFTER_S
+    while time.monotonic() < give_up_at_s and (is_sending() or is_server_up()):
+        time.sleep(LOOK_EVERY_S)
+    os._exit(1)  # all is settled, and Prefect would try for minutes to tell a server that is gone

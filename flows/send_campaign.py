@@ -71,7 +71,11 @@ def too_late(max_lateness_s: int) -> str | None:
 def lateness(late_s: float, max_lateness_s: int) -> str | None:
     if late_s <= max_lateness_s:
         return None
-    return f"{late_s / 60:.0f} minutes late; max_lateness is {max_lateness_s / 60:g}, so nothing was sent"
+    return f"{_span(late_s)} late; max_lateness is {_span(max_lateness_s)}, so nothing was sent"
+
+
+def _span(seconds: float) -> str:
+    return f"{seconds / 60:.0f} minutes" if seconds >= 120 else f"{seconds:.0f} seconds"
 
 
 def _bind(instance: Instance, loaded: LoadedCampaign, params: SendCampaign) -> RunRecord:

@@ -55,6 +55,10 @@ def has_ended(flow_run_id: str) -> bool:
         return True
 
 
+def is_server_up() -> bool:
+    return _server().is_up()
+
+
 def rename(name: str) -> None:
     """Give this flow run a name that people recognise, once it is known."""
     with get_client(sync_client=True) as client:

@@ -38,6 +38,10 @@ class Workplace:
             raise RuntimeError("batches are submitted inside `sending`, which opens the sender")
         return self._sender
 
+    @property
+    def has_sender(self) -> bool:
+        return self._sender is not None
+
     @contextmanager
     def sending(self) -> Iterator[SendingProcess]:
         """The sender of this process. Leaving drains it, so nothing stays in flight."""
@@ -87,6 +91,12 @@ def open_workplace() -> Iterator[Workplace]:
         finally:
             with _changing:
                 _open.remove(workplace)
+
+
+def is_sending() -> bool:
+    """Whether something of this process may be on its way, or waits to be settled."""
+    with _changing:
+        return any(workplace.has_sender for workplace in _open)
 
 
 def this_workplace() -> Workplace:

@@ -25,7 +25,11 @@ def made(monkeypatch):
 
 def test_an_occurrence_later_than_max_lateness_says_by_how_many_minutes(made):
     made(due_minutes_ago=22)
-    assert flow.too_late(QUARTER_S) == "22 minutes late; max_lateness is 15, so nothing was sent"
+    assert flow.too_late(QUARTER_S) == "22 minutes late; max_lateness is 15 minutes, so nothing was sent"
+
+
+def test_short_times_are_told_in_seconds():
+    assert flow.lateness(70.2, 60) == "70 seconds late; max_lateness is 60 seconds, so nothing was sent"
 
 
 def test_an_occurrence_in_time_is_sent(made):
