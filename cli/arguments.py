@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from enum import StrEnum
 from pathlib import Path
 from typing import Annotated
 
@@ -99,6 +100,13 @@ RunName = Annotated[
     ),
 ]
 OneRun = Annotated[str, typer.Argument(metavar="RUN", help="A run's number or key.", show_default=False)]
+
+
+class Unconfirmed(StrEnum):
+    """What to do with messages that were perhaps sent."""
+
+    ASSUME_SENT = "assume-sent"
+    SEND_AGAIN = "send-again"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

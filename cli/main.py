@@ -168,6 +168,22 @@ def cancel(run_name: arg.OneRun, as_json: arg.Json = False) -> None:
 
 
 @app.command()
+def resolve(
+    run_name: arg.OneRun,
+    unconfirmed: Annotated[
+        arg.Unconfirmed, typer.Option(help="What to do with messages in doubt.", show_default=False)
+    ],
+    by: Annotated[str, typer.Option(metavar="NAME", help="Who decides.", show_default=False)],
+    why: Annotated[str, typer.Option(help="Why, in your words; name no recipient.", show_default=False)],
+    as_json: arg.Json = False,
+) -> None:
+    """Decide on what is in doubt: assume it sent, or send it again."""
+    from cli.resolve import resolve as run
+
+    raise typer.Exit(run(run_name, unconfirmed, by=by, why=why, as_json=as_json))
+
+
+@app.command()
 def sql(
     query: Annotated[str, typer.Argument(help="One query, such as 'select * from campaign_funnel'.")],
     as_json: arg.Json = False,

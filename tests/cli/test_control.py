@@ -1,4 +1,4 @@
-"""pause, resume and cancel on the command line, in an instance with one run that is being sent."""
+"""pause, resume, cancel and resolve on the command line, in an instance with one run that is being sent."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from typer.testing import CliRunner
 from cli.control import this_person
 from cli.main import app
 from data.instance import open_instance
-from data.store.tables import batches, runs
+from data.store.tables import batches, outcomes, runs
 from messaging.errors import TidingsError
 
 
@@ -66,3 +66,27 @@ def test_what_cannot_be_done_is_one_sentence_with_the_next_step(instance):
         "run 1 is paused and cannot be paused, only a run that is scheduled or sending can; "
         "`tidings resume 1` lets it go on."
     )
+
+
+def test_a_decision_on_what_is_in_doubt_needs_a_name_and_a_reason(instance):
+    assert ask("resolve", "1", "--unconfirmed", "assume-sent").exit_code == 2
+    with instance.store.write.begin() as connection:
+        connection.execute(sa.insert(outcomes).values(run=1, batch=0, row=0, status=4))
+        connection.execute(sa.update(batches).values(next_row=1))
+    told = ask(
+        "resolve", "1", "--unconfirmed", "assume-sent", "--by", "Ann", "--why", "asked the carrier", "--json"
+    )
+    assert json.loads(told.stdout) == {
+        "run": 1,
+        "state": "sending",
+        "decision": "assume-sent",
+        "decided": 1,
+        "too_early": 0,
+        "ask_again_at": None,
+    }
+
+
+def test_a_run_with_nothing_in_doubt_says_so(instance):
+    asked = ask("resolve", "1", "--unconfirmed", "send-again", "--by", "Ann", "--why", "no answer")
+    assert isinstance(asked.exception, TidingsError)
+    assert "nothing in doubt" in str(asked.exception)
