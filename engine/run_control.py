@@ -144,7 +144,7 @@ def _next_step(run: RunRecord) -> str:
         case RunState.FINISHED_WITH_UNSENT:
             return f"to send what is left, {_lower(how_to_start(run))}."
         case RunState.FINISHED_WITH_UNCONFIRMED:
-            return f"`tidings reconcile {number}` looks for what is in doubt."
+            return f"`tidings resolve {number}` decides on what is in doubt."
         case RunState.CANCELLED:
             return "a cancelled run is never sent again; send its campaign as a new run."
         case RunState.SENDING:
