@@ -25,7 +25,9 @@ class Settings(BaseSettings):
 
     model_config = SettingsConfigDict(
         env_prefix="TIDINGS_",
-        env_file=CHECKOUT / ".env",
+        env_file=os.environ.get(
+            "TIDINGS_ENV_FILE", CHECKOUT / ".env"
+        ),  # tests must not meet a real store in it
         env_ignore_empty=True,  # an empty line of .env means the default, never an empty key
         extra="ignore",
         frozen=True,

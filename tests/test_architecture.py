@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import ast
 import json
+import os
 import subprocess
 import sys
 import tomllib
@@ -109,7 +110,7 @@ def imported_by(code: str, **environment: str) -> set[str]:
     done = subprocess.run(
         [sys.executable, "-c", code + ask],
         cwd=CHECKOUT,
-        env={"PATH": "", "HOME": environment.get("TIDINGS_VAR_DIR", "/"), **environment},
+        env={**os.environ, **environment},
         capture_output=True,
         text=True,
         check=False,

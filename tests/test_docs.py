@@ -102,10 +102,7 @@ def run(tmp_path_factory: pytest.TempPathFactory) -> Callable[[list[str]], str]:
     """Runs a command in an instance with one finished demo run, in a folder with a `my.csv`; gives back its output."""
     folder = tmp_path_factory.mktemp("reader")
     shutil.copy(CHECKOUT / "data" / "samples" / "contacts.csv", folder / "my.csv")
-    ours = {
-        name: value for name, value in os.environ.items() if not name.startswith(("TIDINGS_", "PREFECT_"))
-    }
-    environment = {**ours, "TIDINGS_VAR_DIR": str(folder / "var"), "COLUMNS": "100"}
+    environment = {**os.environ, "TIDINGS_VAR_DIR": str(folder / "var"), "COLUMNS": "100"}
 
     def run_it(command: list[str]) -> str:
         done = subprocess.run(
@@ -151,7 +148,9 @@ def test_a_conversation_with_the_simulator_goes_as_the_page_says(simulator, bloc
 PERSON = {"first_name": "Ann", "last_name": "O'Neill", "points": "1250", "city": "", "plan": "premium"}
 
 
-@pytest.mark.parametrize("line", [line for block in blocks("jinja") for line in block.text.splitlines()])
+@pytest.mark.parametrize(
+    "line", [line for block in blocks("jinja") for line in block.text.splitlines() if "→" in line]
+)
 def test_a_template_renders_as_the_page_says(line):
     template, _, promised = (half.strip() for half in line.partition("→"))
     [(text, rule, detail)] = compile_template(template, fields=PERSON).render(pl.DataFrame([PERSON])).rows()
