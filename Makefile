@@ -3,9 +3,10 @@
 SHELL := /bin/sh
 BIN := .venv/bin
 SEEDS ?= 500
+KILLS ?= 20
 .DEFAULT_GOAL := help
 
-.PHONY: help install demo up test check format simulate ci-deps lock clean
+.PHONY: help install demo up test check format simulate chaos ci-deps lock clean
 
 help: ## list these commands
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-10s %s\n", $$1, $$2 }' Makefile
@@ -34,6 +35,9 @@ format: install ## format the code and mend what ruff can mend
 
 simulate: install ## play SEEDS=500 campaigns in virtual time, with crashes and lost answers
 	$(BIN)/python -m tests.simulation.campaign_simulation --seeds $(SEEDS)
+
+chaos: install ## kill the sender KILLS=20 times, in every phase, and count who was sent twice, lost or hidden
+	$(BIN)/python -m tests.chaos.harness --kills $(KILLS)
 
 ci-deps: ## fetch the system and npm packages that some tests can use (Debian, as root)
 	@sh scripts/ci_deps.sh
