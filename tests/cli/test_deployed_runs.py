@@ -75,8 +75,9 @@ def test_cancel_in_prefect_stops_every_part_within_seconds(up, simulator, tmp_pa
     assert end_of(up, flow_run).type == "CANCELLED"
 
 
+@pytest.mark.skipif(not os.environ.get("LONG_TESTS"), reason="takes three minutes: LONG_TESTS=1 runs it")
 def test_an_interval_fires_by_itself_and_a_missed_occurrence_is_skipped(up, tmp_path, monkeypatch):
-    path = up.write_campaign(tmp_path, "often", n_people=2, schedule='interval = "15s"\nmax_lateness = "8s"')
+    path = up.write_campaign(tmp_path, "often", n_people=2, schedule='interval = "30s"\nmax_lateness = "20s"')
     for name, value in prefect_environment(up.settings, up.server.api_url).items():
         monkeypatch.setenv(name, value)
     deploy(path)
@@ -86,11 +87,11 @@ def test_an_interval_fires_by_itself_and_a_missed_occurrence_is_skipped(up, tmp_
     (worker,) = (pid for pid in _children_of(up.running[-1].pid) if up.is_worker(pid))
     os.kill(worker, signal.SIGSTOP)
     try:
-        wait_for(lambda: False, within_s=32)
+        wait_for(lambda: False, within_s=55)  # an occurrence, and its lateness over
     finally:
         os.kill(worker, signal.SIGCONT)
     assert wait_for(lambda: bool(skipped(up)), within_s=60)
-    assert all("seconds late; max_lateness is 8 seconds" in message for message in skipped(up))
+    assert all("seconds late; max_lateness is 20 seconds" in message for message in skipped(up))
 
 
 def deploy(path):
