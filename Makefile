@@ -6,10 +6,10 @@ SEEDS ?= 500
 KILLS ?= 20
 .DEFAULT_GOAL := help
 
-.PHONY: help install demo up test check format simulate chaos ci-deps lock clean
+.PHONY: help install demo up test check format simulate chaos bench-ledger ci-deps lock clean
 
 help: ## list these commands
-	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-10s %s\n", $$1, $$2 }' Makefile
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-12s %s\n", $$1, $$2 }' Makefile
 
 install: ## make .venv and install what requirements.lock says (PYTHON=…, TIDINGS_INSTALLER=pip)
 	@sh scripts/install.sh
@@ -38,6 +38,9 @@ simulate: install ## play SEEDS=500 campaigns in virtual time, with crashes and 
 
 chaos: install ## kill the sender KILLS=20 times, in every phase, and count who was sent twice, lost or hidden
 	$(BIN)/python -m tests.chaos.harness --kills $(KILLS)
+
+bench-ledger: install ## measure what the ledger costs, beside a bare loop; writes var/bench/ledger.json
+	$(BIN)/python -m benchmarks.ledger
 
 ci-deps: ## fetch the system and npm packages that some tests can use (Debian, as root)
 	@sh scripts/ci_deps.sh

@@ -100,7 +100,7 @@ class SendingProcess:
         """
         run = self._read_run(ref)
         account = read_account(self._store, run.account, sealing_key=self._keys.sealing)
-        batch = _batch_to_send(ref, read_batch(self._var_dir / run.folder, ref), run.validity_s)
+        batch = batch_to_send(ref, read_batch(self._var_dir / run.folder, ref), run.validity_s)
         sending = self._ask(self._send(batch, account, owner))
         with self._sending_changed:
             self._sending.add(sending)
@@ -176,7 +176,7 @@ def _new_event_loop() -> asyncio.AbstractEventLoop:
     return uvloop.new_event_loop()
 
 
-def _batch_to_send(ref: BatchRef, messages: pl.DataFrame, validity_s: int) -> BatchToSend:
+def batch_to_send(ref: BatchRef, messages: pl.DataFrame, validity_s: int) -> BatchToSend:
     """messages: MESSAGES of one batch, in the order of their rows."""
     sender_ids = messages["sender_id"].to_list()
     return BatchToSend(

@@ -63,7 +63,7 @@ def set_account(instance: Instance, *, rate_mps: float | None, bulk_size: int, c
     assert read_account(instance.store, "sim", sealing_key=instance.keys.sealing).concurrency == concurrency
 
 
-def freeze_a_run(instance: Instance, *, n_messages: int, batch_size: int) -> int:
+def freeze_a_run(instance: Instance, *, n_messages: int, batch_size: int, text: str = "chaos {}") -> int:
     """A run of so many messages to numbers of its own, frozen and sending; its number."""
     run = bind_run(
         instance.store,
@@ -75,7 +75,7 @@ def freeze_a_run(instance: Instance, *, n_messages: int, batch_size: int) -> int
         is_simulated=True,
         now=time.time(),
     )
-    messages = _messages(instance, run.run, n_messages, batch_size)
+    messages = _messages(instance, run.run, n_messages, batch_size, text)
     folder = run_folder(instance.var_dir, run.run)
     for part in range(n_parts(messages["batch"].n_unique())):
         in_part = messages.filter(pl.col("batch") // BATCHES_PER_PART == part)
@@ -94,7 +94,7 @@ def freeze_a_run(instance: Instance, *, n_messages: int, batch_size: int) -> int
     return frozen.run
 
 
-def _messages(instance: Instance, run: int, n_messages: int, batch_size: int) -> pl.DataFrame:
+def _messages(instance: Instance, run: int, n_messages: int, batch_size: int, text: str) -> pl.DataFrame:
     assert batch_size <= MAX_ROWS
     ordinal = pl.Series("ordinal", range(n_messages), dtype=pl.UInt32)
     msisdn = pl.Series("msisdn", [f"+4477{run % 1000:03d}{i:06d}" for i in range(n_messages)])
@@ -105,7 +105,7 @@ def _messages(instance: Instance, run: int, n_messages: int, batch_size: int) ->
         person_keys(instance.keys.person, msisdn),
         message_id=(run << 32) + pl.col("ordinal").cast(pl.Int64),
         sender_id=pl.lit(None, dtype=pl.String),
-        text=pl.format("chaos {}", "ordinal"),
+        text=pl.format(text, "ordinal"),
         encoding=pl.lit("gsm7"),
         segments=pl.lit(1, dtype=pl.UInt8),
         price=pl.lit(0.0),
