@@ -19,7 +19,22 @@ instance = sa.Table(
     sa.Column("id", sa.Integer, primary_key=True, autoincrement=False),
     sa.Column("instance_id", sa.Text, nullable=False),
     sa.Column("created_at", Instant, nullable=False),
+    sa.Column(
+        "keys_check", sa.Text, comment="tells whether the pseudonym key is still the same; null: none yet"
+    ),
     sa.CheckConstraint("id = 1", name="only_one_instance"),
+    comment="one row; none in a backup, so that a copied one is never opened as it is",
+)
+
+restores = sa.Table(
+    "restores",
+    metadata,
+    sa.Column("restore", sa.Integer, primary_key=True),
+    sa.Column("backup_at", Instant, nullable=False, comment="what happened from here …"),
+    sa.Column("restored_at", Instant, nullable=False, comment="… to here is not known"),
+    sa.Column("backup_instance_id", sa.Text, nullable=False),
+    sa.Column("opt_outs_checked_at", Instant, comment="null: no run may send yet"),
+    sa.Column("opt_outs_checked_by", sa.Text),
 )
 
 accounts = sa.Table(
@@ -45,6 +60,7 @@ runs = sa.Table(
     sa.Column("flow_run_id", sa.Text, unique=True),
     sa.Column("state", sa.Text, nullable=False),
     sa.Column("state_reason", sa.Text),
+    sa.Column("state_at", Instant, nullable=False, server_default="0"),
     sa.Column("origin", sa.Text, nullable=False, comment="hand | schedule"),
     sa.Column("is_simulated", sa.Boolean, nullable=False),
     sa.Column("account", sa.Text, nullable=False),

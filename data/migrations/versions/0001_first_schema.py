@@ -103,8 +103,15 @@ def upgrade() -> None:
         sa.Column("id", sa.Integer(), autoincrement=False, nullable=False),
         sa.Column("instance_id", sa.Text(), nullable=False),
         sa.Column("created_at", sa.Double(), nullable=False),
+        sa.Column(
+            "keys_check",
+            sa.Text(),
+            nullable=True,
+            comment="tells whether the pseudonym key is still the same; null: none yet",
+        ),
         sa.CheckConstraint("id = 1", name="only_one_instance"),
         sa.PrimaryKeyConstraint("id"),
+        comment="one row; none in a backup, so that a copied one is never opened as it is",
     )
     op.create_table(
         "outcomes",
@@ -182,6 +189,16 @@ def upgrade() -> None:
         sa.UniqueConstraint("account", "gateway_message_id", name="a_reply_once"),
     )
     op.create_table(
+        "restores",
+        sa.Column("restore", sa.Integer(), nullable=False),
+        sa.Column("backup_at", sa.Double(), nullable=False, comment="what happened from here …"),
+        sa.Column("restored_at", sa.Double(), nullable=False, comment="… to here is not known"),
+        sa.Column("backup_instance_id", sa.Text(), nullable=False),
+        sa.Column("opt_outs_checked_at", sa.Double(), nullable=True, comment="null: no run may send yet"),
+        sa.Column("opt_outs_checked_by", sa.Text(), nullable=True),
+        sa.PrimaryKeyConstraint("restore"),
+    )
+    op.create_table(
         "runs",
         sa.Column("run", sa.Integer(), nullable=False),
         sa.Column("run_key", sa.Text(), nullable=True),
@@ -189,6 +206,7 @@ def upgrade() -> None:
         sa.Column("flow_run_id", sa.Text(), nullable=True),
         sa.Column("state", sa.Text(), nullable=False),
         sa.Column("state_reason", sa.Text(), nullable=True),
+        sa.Column("state_at", sa.Double(), server_default="0", nullable=False),
         sa.Column("origin", sa.Text(), nullable=False, comment="hand | schedule"),
         sa.Column("is_simulated", sa.Boolean(), nullable=False),
         sa.Column("account", sa.Text(), nullable=False),
