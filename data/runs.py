@@ -57,7 +57,10 @@ class RepeatRefused(TidingsError):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class RunRecord:
-    """One row of `runs`. Instants are seconds since 1970, UTC; folder is relative to the var folder."""
+    """One row of `runs`. Instants are seconds since 1970, UTC; folder is relative to the var folder.
+
+    state_at: since when it stands in its state.
+    """
 
     run: int
     run_key: str | None
@@ -65,6 +68,7 @@ class RunRecord:
     flow_run_id: str | None
     state: RunState
     state_reason: str | None
+    state_at: float
     origin: Origin
     is_simulated: bool
     account: str

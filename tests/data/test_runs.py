@@ -280,6 +280,14 @@ def test_a_run_that_goes_on_keeps_its_first_start_and_loses_its_end(store):
     assert (run.started_at, run.finished_at) == (NOW, None)
 
 
+def test_a_run_knows_since_when_it_stands_in_its_state(store):
+    assert bind(store).state_at == NOW
+    frozen(store, 1)
+    move_run(store, 1, RunState.PAUSED, now=NOW + 30)
+    assert not move_run(store, 1, RunState.FINISHED, now=NOW + 40)
+    assert read_run(store, 1).state_at == NOW + 30
+
+
 def test_a_run_whose_plan_is_anothers_points_to_it(store):
     first = frozen(store, bind(store, flow="f1").run)
     second = bind(store, flow="f2")

@@ -4,6 +4,7 @@ set
     run_key = :run_key,
     state = :to,
     state_reason = null,
+    state_at = :now,
     frozen_at = :now,
     started_at = case when :to = 'sending' then :now end,
     source_fingerprint = :source_fingerprint,

@@ -6,6 +6,7 @@ select
     flow_run_id,
     state,
     state_reason,
+    state_at,
     origin,
     is_simulated,
     account,
