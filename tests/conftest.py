@@ -1,4 +1,4 @@
-"""What tests of several rooms share: a simulated gateway in a process of its own."""
+"""What tests of several rooms share: a simulated gateway in a process of its own, and a PostgreSQL where there is one."""
 
 from __future__ import annotations
 
@@ -13,6 +13,8 @@ from typing import Any
 
 import orjson
 import pytest
+
+from tests.throwaway_postgres import NoPostgres, ThrowawayPostgres, throwaway_postgres
 
 CHECKOUT = Path(__file__).resolve().parent.parent
 
@@ -72,6 +74,22 @@ def simulator(simulator_process: Simulator) -> Simulator:
     """A simulated gateway with empty books that takes and delivers everything at once."""
     simulator_process.reset()
     return simulator_process
+
+
+@pytest.fixture(scope="session")
+def postgres() -> Iterator[ThrowawayPostgres]:
+    """The server of this session, where its programs are installed."""
+    try:
+        with throwaway_postgres() as server:
+            yield server
+    except NoPostgres as why:
+        pytest.skip(str(why))
+
+
+@pytest.fixture
+def postgres_url(postgres: ThrowawayPostgres) -> str:
+    """A fresh, empty database."""
+    return postgres.new_database()
 
 
 def _ask(request: urllib.request.Request) -> dict[str, Any]:

@@ -1,4 +1,4 @@
-"""A PostgreSQL of our own, where its programs are installed."""
+"""A PostgreSQL of our own, where its programs are installed; it listens on a socket file only and is gone afterwards."""
 
 from __future__ import annotations
 
@@ -8,21 +8,42 @@ import subprocess
 import tempfile
 import uuid
 from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
 from pathlib import Path
 
-import pytest
 import sqlalchemy as sa
 
 
-@pytest.fixture(scope="session")
-def postgres() -> Iterator[str]:
-    """The URL of a PostgreSQL server of this session, without a database name; it listens on a socket file only."""
-    programs = _postgres_programs()
+class NoPostgres(Exception):
+    """There is none to start here; the sentence says why."""
+
+
+@dataclass(frozen=True, slots=True)
+class ThrowawayPostgres:
+    """url: a URL with {} in the place of the database's name."""
+
+    url: str
+
+    def new_database(self) -> str:
+        """The URL of a fresh, empty database."""
+        name = f"t{uuid.uuid4().hex}"
+        engine = sa.create_engine(self.url.format("postgres"), isolation_level="AUTOCOMMIT")
+        with engine.connect() as connection:
+            connection.exec_driver_sql(f"create database {name}")
+        engine.dispose()
+        return self.url.format(name)
+
+
+@contextmanager
+def throwaway_postgres() -> Iterator[ThrowawayPostgres]:
+    """A running server. Raises NoPostgres."""
+    programs = _programs()
     if programs is None:
-        pytest.skip("PostgreSQL's programs are not installed (make ci-deps)")
+        raise NoPostgres("PostgreSQL's programs are not installed (make ci-deps)")
     as_user = _as_somebody_else()
     if as_user is None:
-        pytest.skip("PostgreSQL does not run as root, and there is no user postgres")
+        raise NoPostgres("PostgreSQL does not run as root, and there is no user postgres")
     # Not under pytest's own folder: that is closed to the user the server runs as, and stays so.
     folder = Path(tempfile.mkdtemp(prefix="tidings-pg-"))
     if as_user:
@@ -37,24 +58,13 @@ def postgres() -> Iterator[str]:
     run("initdb", "--auth=trust", "--no-sync", "-U", "tidings")
     run("pg_ctl", "-w", "-o", options, "-l", str(folder / "log"), "start")
     try:
-        yield f"postgresql+psycopg://tidings@/{{}}?host={folder}"
+        yield ThrowawayPostgres(f"postgresql+psycopg://tidings@/{{}}?host={folder}")
     finally:
         run("pg_ctl", "-m", "immediate", "stop")
         shutil.rmtree(folder, ignore_errors=True)
 
 
-@pytest.fixture
-def postgres_url(postgres: str) -> str:
-    """A fresh, empty database."""
-    name = f"t{uuid.uuid4().hex}"
-    engine = sa.create_engine(postgres.format("postgres"), isolation_level="AUTOCOMMIT")
-    with engine.connect() as connection:
-        connection.exec_driver_sql(f"create database {name}")
-    engine.dispose()
-    return postgres.format(name)
-
-
-def _postgres_programs() -> Path | None:
+def _programs() -> Path | None:
     found = sorted(Path("/usr/lib/postgresql").glob("*/bin/pg_ctl"))
     on_path = shutil.which("pg_ctl")
     newest = found[-1] if found else Path(on_path) if on_path else None
