@@ -55,7 +55,8 @@ def print_account(funnel: Funnel, *, files: dict[str, Path] | None = None) -> No
     table.add_row("[bold]of the accepted[/bold]", "", "")
     for receipt in _RECEIPTS:
         if n := getattr(funnel, receipt):
-            table.add_row(f"  {receipt.replace('_', ' ')}", f"{n:,}", _share(n, funnel.accepted))
+            later = f" · ask again: tidings status {funnel.run}" if receipt == "waiting" else ""
+            table.add_row(f"  {receipt.replace('_', ' ')}", f"{n:,}", _share(n, funnel.accepted) + later)
     table.add_row("segments", f"{funnel.segments:,}", "")
     table.add_row("cost", f"{funnel.cost:,.2f}", f"{funnel.currency}, as planned")
     if funnel.throughput_mps:
