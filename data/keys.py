@@ -1,11 +1,12 @@
 """The two keys of an instance, and the three that come from them.
 
 `sealing` seals credentials at rest and may be rotated. `pseudonym` never changes: person keys and wire references
-come from it, so with another one every suppression would be lost without a sound.
+come from it, so with another one every suppression would be lost without a sound. The store keeps a check value of it.
 """
 
 from __future__ import annotations
 
+import hmac
 import secrets
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -25,7 +26,15 @@ SHORTEST_SECRET = 32  # characters; what we make ourselves has 64
 
 
 class KeysError(TidingsError):
-    """var/keys/pseudonym is gone; restore it from a backup."""
+    """var/keys/pseudonym is gone; put it back, or set TIDINGS_PSEUDONYM_KEY."""
+
+
+@dataclass(frozen=True, slots=True)
+class KeySecrets:
+    """The two secrets as they rest in var/keys or were given from outside; never printed."""
+
+    sealing: str = field(repr=False)
+    pseudonym: str = field(repr=False)
 
 
 @dataclass(frozen=True, slots=True)
@@ -35,32 +44,64 @@ class Keys:
     sealing: bytes = field(repr=False)
     person: bytes = field(repr=False)  # messaging.sealed.person_key
     references: bytes = field(repr=False)  # messaging.sealed.Sealer
+    check: str = ""  # tells pseudonym keys apart, and nothing else; it stands in the store and in backups
 
 
-def load_keys(var_dir: Path, *, sealing: SecretStr | None = None, pseudonym: SecretStr | None = None) -> Keys:
+def load_keys(
+    var_dir: Path,
+    *,
+    sealing: SecretStr | None = None,
+    pseudonym: SecretStr | None = None,
+    check: str | None = None,
+) -> Keys:
     """The keys given from outside, or else those of var/keys, which are made at first start.
 
-    Raises KeysError when one is too short, cannot be read, or is gone while the other is still there.
+    check: of the keys that the store was made with; then none is made, and another pseudonym key is refused. None:
+    the store has seen no keys yet. Raises KeysError when one is gone, another one, too short, or cannot be read.
     """
-    folder = var_dir / "keys"
-    pseudonym_secret = _given("TIDINGS_PSEUDONYM_KEY", pseudonym) or _kept_pseudonym(folder)
-    sealing_secret = _given("TIDINGS_SEALING_KEY", sealing) or _kept(folder / "sealing")
-    return Keys(
-        sealing=_derived(sealing_secret, "sealing"),
-        person=_derived(pseudonym_secret, "person"),
-        references=_derived(pseudonym_secret, "references"),
+    kept = read_secrets(var_dir / "keys", sealing=sealing, pseudonym=pseudonym, may_make=check is None)
+    keys = keys_from(kept)
+    if check is not None and not hmac.compare_digest(keys.check, check):
+        raise KeysError(
+            f"the pseudonym key in use is not the one that this store was made with, so nobody's opt-out would be "
+            f"found; put the right one into {var_dir / 'keys'}, or into TIDINGS_PSEUDONYM_KEY."
+        )
+    return keys
+
+
+def read_secrets(
+    folder: Path,
+    *,
+    sealing: SecretStr | None = None,
+    pseudonym: SecretStr | None = None,
+    may_make: bool = False,
+) -> KeySecrets:
+    """The secrets given from outside, or else those of the folder. Raises KeysError."""
+    return KeySecrets(
+        pseudonym=_given("TIDINGS_PSEUDONYM_KEY", pseudonym) or _kept_pseudonym(folder, may_make=may_make),
+        sealing=_given("TIDINGS_SEALING_KEY", sealing) or _kept(folder / "sealing", may_make=may_make),
     )
 
 
-def _kept_pseudonym(folder: Path) -> str:
+def write_secrets(kept: KeySecrets, folder: Path) -> None:
+    """Both secrets as private files; one that is there already stays."""
+    write_text_once(kept.pseudonym + "\n", folder / "pseudonym")
+    write_text_once(kept.sealing + "\n", folder / "sealing")
+
+
+def keys_from(kept: KeySecrets) -> Keys:
+    return Keys(
+        sealing=_derived(kept.sealing, "sealing"),
+        person=_derived(kept.pseudonym, "person"),
+        references=_derived(kept.pseudonym, "references"),
+        check=_derived(kept.pseudonym, "check").hex(),
+    )
+
+
+def _kept_pseudonym(folder: Path, *, may_make: bool) -> str:
     path = folder / "pseudonym"
     # The pseudonym key is made first, so a lone sealing key means that it was lost, not that this is a first start.
-    if (folder / "sealing").exists() and not path.exists():
-        raise KeysError(
-            f"the key {path} is gone, and with a new one nobody's opt-out would be found; "
-            "restore it from a backup, or set TIDINGS_PSEUDONYM_KEY."
-        )
-    return _kept(path)
+    return _kept(path, may_make=may_make and not (folder / "sealing").exists())
 
 
 def _given(variable: str, secret: SecretStr | None) -> str | None:
@@ -69,16 +110,29 @@ def _given(variable: str, secret: SecretStr | None) -> str | None:
     return _long_enough(secret.get_secret_value().strip(), f"the key in {variable}")
 
 
-def _kept(path: Path) -> str:
+def _kept(path: Path, *, may_make: bool) -> str:
     """The key in a file; the first of several processes makes it, and all of them use that one."""
     try:
         if not path.exists():
+            if not may_make:
+                raise KeysError(_gone(path))
             write_text_once(secrets.token_hex(KEY_BYTES) + "\n", path)
         return _long_enough(path.read_text(encoding="ascii").strip(), f"the key {path}")
     except (OSError, UnicodeDecodeError) as error:
         raise KeysError(
             f"the key {path} cannot be read or made ({type(error).__name__}); check who owns it."
         ) from None
+
+
+def _gone(path: Path) -> str:
+    cost = {
+        "pseudonym": "nobody's opt-out would be found",
+        "sealing": "no gateway's credentials would open",
+    }
+    return (
+        f"the key {path} is gone, and with a new one {cost[path.name]}; "
+        f"put it back from where you keep the keys, or set TIDINGS_{path.name.upper()}_KEY."
+    )
 
 
 def _long_enough(secret: str, name: str) -> str:

@@ -20,6 +20,16 @@ def whole_file(path: Path) -> Iterator[BinaryIO]:
     sync_folder(path.parent)
 
 
+@contextmanager
+def whole_place(path: Path) -> Iterator[Path]:
+    """`whole_file` for who opens files by name: the empty file that is to be written takes the place of `path`."""
+    with _draft_of(path) as (draft, file):
+        yield draft
+        _finish(file)
+        draft.replace(path)
+    sync_folder(path.parent)
+
+
 def write_text(text: str, path: Path) -> None:
     """A whole file of UTF-8."""
     with whole_file(path) as file:

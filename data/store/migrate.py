@@ -1,6 +1,7 @@
 """Bring a store to the schema of this code, or refuse.
 
-Alembic is imported only when there is something to do: a look at one row decides.
+Alembic is imported only when there is something to do: a look at one row decides. Under the lock it is looked at once
+more, so of two processes that start at once one migrates; an SQLite store is copied first.
 """
 
 from __future__ import annotations
@@ -13,6 +14,8 @@ from typing import TYPE_CHECKING
 
 import sqlalchemy as sa
 
+from data.sql import sql
+from data.store.copying import copy_sqlite
 from data.store.engine import Store, open_store
 from messaging.errors import TidingsError
 
@@ -57,9 +60,14 @@ def prepare_store(url: str, *, now: float) -> Store:
 
 def _version(store: Store) -> str | None:
     with store.read.connect() as connection:
-        if not sa.inspect(connection).has_table("alembic_version"):
-            return None
-        return connection.execute(sa.text("select version_num from alembic_version")).scalar()
+        return _found(connection)
+
+
+def _found(connection: Connection) -> str | None:
+    """The schema of a store as it is; None: it has no table of ours."""
+    if not sa.inspect(connection).has_table("alembic_version"):
+        return None
+    return connection.execute(sa.text("select version_num from alembic_version")).scalar()
 
 
 def _migrate(store: Store, now: float) -> None:
@@ -73,26 +81,30 @@ def _migrate(store: Store, now: float) -> None:
     with store.write.begin() as connection:
         if not store.is_sqlite:  # SQLite's write engine already holds the only write lock
             connection.execute(sa.text("select pg_advisory_xact_lock(:key)"), {"key": MIGRATION_LOCK})
-        _refuse_newer(connection, known, store.url)
+        found = _found(connection)
+        if found == HEAD:  # another process was faster
+            return
+        if found is not None and found not in known:
+            raise StoreIsNewer(
+                f"the store {_shown(store.url)} has schema {found} and this Tidings knows up to {HEAD}, "
+                "so nothing was changed; update Tidings (git pull, make install)."
+            )
+        if found is not None:
+            _keep_a_copy(store, found)
         config.attributes["connection"] = connection
         command.upgrade(config, "head")
-        connection.execute(
-            sa.text(
-                "insert into instance (id, instance_id, created_at) values (1, :id, :now) on conflict (id) do nothing"
-            ),
-            {"id": uuid.uuid4().hex, "now": now},
-        )
+        if found is None:
+            connection.execute(
+                sa.text(sql("instance/insert")),
+                {"instance_id": uuid.uuid4().hex, "keys_check": None, "now": now},
+            )
 
 
-def _refuse_newer(connection: Connection, known: set[str], url: str) -> None:
-    if not sa.inspect(connection).has_table("alembic_version"):
-        return
-    found = connection.execute(sa.text("select version_num from alembic_version")).scalar()
-    if found is not None and found not in known:
-        raise StoreIsNewer(
-            f"the store {_shown(url)} has schema {found}, and this Tidings knows up to {HEAD}; "
-            "update Tidings (git pull, make install). Nothing was changed."
-        )
+def _keep_a_copy(store: Store, version: str) -> None:
+    """Of a store in a file as it was. A migration of PostgreSQL is undone as a whole when it fails."""
+    path = sqlite_path(store.url)
+    if path is not None:
+        copy_sqlite(path, path.with_name(f"{path.name}.before-{HEAD}-was-{version}"))
 
 
 def _refuse_unreadable(url: str) -> None:

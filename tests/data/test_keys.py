@@ -54,6 +54,33 @@ def test_a_lost_pseudonym_key_is_never_replaced(tmp_path):
     assert not (tmp_path / "keys" / "pseudonym").exists()
 
 
+def test_keys_that_a_store_knows_are_never_made_anew(tmp_path):
+    check = load_keys(tmp_path / "before").check
+    with pytest.raises(KeysError, match="opt-out"):
+        load_keys(tmp_path / "after", check=check)
+    assert not (tmp_path / "after").exists()
+
+
+def test_a_lost_sealing_key_is_not_replaced_either(tmp_path):
+    check = load_keys(tmp_path).check
+    (tmp_path / "keys" / "sealing").unlink()
+    with pytest.raises(KeysError, match="TIDINGS_SEALING_KEY"):
+        load_keys(tmp_path, check=check)
+    assert not (tmp_path / "keys" / "sealing").exists()
+
+
+def test_another_pseudonym_key_than_the_store_was_made_with_is_refused(tmp_path):
+    check = load_keys(tmp_path, sealing=ONE, pseudonym=ONE).check
+    assert load_keys(tmp_path, sealing=OTHER, pseudonym=ONE, check=check).check == check
+    with pytest.raises(KeysError, match="not the one that this store was made with"):
+        load_keys(tmp_path, sealing=ONE, pseudonym=OTHER, check=check)
+
+
+def test_the_check_value_gives_no_key_away(tmp_path):
+    keys = load_keys(tmp_path, sealing=ONE, pseudonym=ONE)
+    assert keys.check not in {keys.person.hex(), keys.references.hex(), keys.sealing.hex()}
+
+
 def test_a_short_or_unreadable_key_is_refused_without_showing_it(tmp_path):
     with pytest.raises(KeysError, match="TIDINGS_PSEUDONYM_KEY") as raised:
         load_keys(tmp_path, sealing=ONE, pseudonym=SecretStr("hunter2"))

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import re
+import shutil
 import stat
 import subprocess
 import sys
@@ -15,6 +16,7 @@ import sqlalchemy as sa
 from alembic.autogenerate import compare_metadata
 from alembic.migration import MigrationContext
 
+from data.store import migrate
 from data.store.engine import Store, open_store
 from data.store.migrate import HEAD, MIGRATIONS, StoreError, StoreIsNewer, prepare_store, sqlite_path
 from data.store.tables import metadata
@@ -98,9 +100,79 @@ def test_a_newer_store_is_refused_and_left_as_it_is(store_url):
     before = sqlite_path(store_url).read_bytes()
     with pytest.raises(StoreIsNewer) as raised:
         prepare_store(store_url, now=NOW)
-    assert f"has schema 9999, and this Tidings knows up to {HEAD}" in str(raised.value)
-    assert "Nothing was changed" in str(raised.value)
+    assert f"has schema 9999 and this Tidings knows up to {HEAD}, so nothing was changed" in str(raised.value)
     assert sqlite_path(store_url).read_bytes() == before
+
+
+NEXT_MIGRATION = """
+import sqlalchemy as sa
+from alembic import op
+
+revision = "0002"
+down_revision = "0001"
+
+
+def upgrade() -> None:
+    op.add_column("suppressions", sa.Column("note", sa.Text()))
+    op.execute("insert into audit_log (at, who, what) values (0, 'migration', '0002')")
+"""
+
+
+@pytest.fixture
+def next_version(tmp_path, monkeypatch):
+    """The code of a later Tidings, which has one more migration."""
+    migrations = tmp_path / "migrations"
+    shutil.copytree(MIGRATIONS, migrations, ignore=shutil.ignore_patterns("__pycache__"))
+    (migrations / "versions" / "0002_a_note.py").write_text(NEXT_MIGRATION)
+
+    def update() -> None:
+        monkeypatch.setattr(migrate, "MIGRATIONS", migrations)
+        monkeypatch.setattr(migrate, "HEAD", "0002")
+
+    return update
+
+
+def migrations_run(store: Store) -> list[str]:
+    with store.read.connect() as connection:
+        return list(connection.execute(sa.text("select what from audit_log")).scalars())
+
+
+@pytest.mark.parametrize("url", ["store_url", pytest.param("postgres_url", marks=pytest.mark.slow)])
+def test_of_processes_that_start_at_once_one_migrates(url, request, next_version, monkeypatch):
+    url = request.getfixturevalue(url)
+    before = prepare_store(url, now=NOW)
+    next_version()
+    # Each has seen the old schema before any of them holds the lock.
+    monkeypatch.setattr(migrate, "_version", lambda _store: "0001")
+    with ThreadPoolExecutor(4) as pool:
+        stores = list(pool.map(lambda _: prepare_store(url, now=NOW), range(4)))
+    assert migrations_run(before) == ["0002"]
+    for store in (before, *stores):
+        store.close()
+
+
+def test_a_store_is_copied_before_it_is_migrated(store_url, next_version):
+    prepare_store(store_url, now=NOW).close()
+    next_version()
+    migrated = prepare_store(store_url, now=NOW)
+    copy = sqlite_path(store_url).with_name("store.db.before-0002-was-0001")
+    assert stat.S_IMODE(copy.stat().st_mode) == 0o600
+    as_it_was = open_store(f"sqlite:///{copy}")
+    assert (migrations_run(as_it_was), migrations_run(migrated)) == ([], ["0002"])
+    assert instance_of(as_it_was) == instance_of(migrated)
+    for store in (migrated, as_it_was):
+        store.close()
+
+
+def test_a_store_without_an_identity_gets_none_by_being_migrated(store, next_version):
+    # It is a backup, and stays recognisable as one.
+    with store.write.begin() as connection:
+        connection.execute(sa.text("delete from instance"))
+    next_version()
+    again = prepare_store(store.url, now=NOW)
+    with again.read.connect() as connection:
+        assert connection.execute(sa.text("select count(*) from instance")).scalar() == 0
+    again.close()
 
 
 def test_the_file_and_its_folder_are_private(tmp_path):
