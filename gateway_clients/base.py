@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from enum import StrEnum
 from typing import Protocol
 
 from messaging.outcomes import Outcome, OutgoingMessage, Receipt, Reply
@@ -11,17 +12,36 @@ from messaging.outcomes import Outcome, OutgoingMessage, Receipt, Reply
 MayLeave = Callable[[], bool]
 
 
+class Idempotency(StrEnum):
+    """By what a provider knows a second copy, and takes it no more."""
+
+    NONE = "none"
+    REFERENCE = "reference"  # of each message, whatever request it comes in
+    REQUEST_KEY = "request_key"  # of a request, which must come again with the very same messages
+
+
+class LookUp(StrEnum):
+    """What a provider's answer to a look-up by our reference proves. That it knows the message is always proof."""
+
+    NONE = "none"  # it cannot be asked
+    EVIDENCE = "evidence"  # that it does not know the message proves nothing
+    CONCLUSIVE = "conclusive"  # that it does not know the message proves that it was never taken
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Capabilities:
     """What a provider can do, as data the engine decides by.
 
-    bulk_size: most messages of one request (1: one by one). dedupe_window_s: how long a second copy with the same
-    reference is refused (0: never). A receipt pull that is consumed once must be stored raw before it is read.
+    bulk_size: most messages of one request (1: one by one). dedupe_window_s: how long a second copy is refused.
+    look_up_after_s: how long a request may take from its last byte until a look-up finds it. A receipt pull that is
+    consumed once must be stored raw before it is read.
     """
 
     bulk_size: int = 1
+    idempotency: Idempotency = Idempotency.NONE
     dedupe_window_s: float = 0.0
-    can_look_up: bool = False
+    look_up: LookUp = LookUp.NONE
+    look_up_after_s: float = 0.0
     can_pull_receipts: bool = False
     pull_is_consumed_once: bool = False
     can_send_mms: bool = False
@@ -37,7 +57,7 @@ class Page:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class LookedUp:
-    """What a provider knows of one reference. is_known False is proof of nothing unless the provider promises it."""
+    """What a provider knows of one reference. receipt: what became of the message, when that is known and final."""
 
     reference: str
     is_known: bool

@@ -8,7 +8,7 @@ from typing import Annotated, Any, Literal
 import orjson
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
-from gateway_clients.base import Capabilities, LookedUp, MayLeave, Page
+from gateway_clients.base import Capabilities, Idempotency, LookedUp, LookUp, MayLeave, Page
 from gateway_clients.errors import BadGatewaySettings, GatewayUnavailable, UnreadablePage
 from gateway_clients.http import Http, Wire
 from gateway_clients.verdicts import Answer, Verdict, judge_status, rejected, unconfirmed, unsent
@@ -23,6 +23,7 @@ from messaging.outcomes import (
 )
 
 REFERENCES_PER_LOOK_UP = 100  # some 3 kB of query
+LOOK_UP_AFTER_S = 2.0  # bytes that wait in a socket of this machine are read by then
 
 # The simulator's words, and ours.
 KIND_OF_CODE = {
@@ -52,6 +53,7 @@ class SimulatorAccountSettings(BaseModel):
     pull: Literal["repeatable", "consumed_once"] = "repeatable"
     page_size: Annotated[int, Field(ge=1, le=10_000)] = 5_000
     dedupe_window_s: Annotated[float, Field(ge=0)] = 0.0  # for a simulator that was set to dedupe
+    look_up: LookUp = LookUp.CONCLUSIVE  # its books are complete; another word makes it like a lesser provider
 
 
 def make_simulator_client(
@@ -77,8 +79,10 @@ class SimulatorClient:
         self._settings = settings
         self.capabilities = Capabilities(
             bulk_size=settings.bulk_size,
+            idempotency=Idempotency.REFERENCE if settings.dedupe_window_s else Idempotency.NONE,
             dedupe_window_s=settings.dedupe_window_s,
-            can_look_up=True,
+            look_up=settings.look_up,
+            look_up_after_s=LOOK_UP_AFTER_S,
             can_pull_receipts=True,
             pull_is_consumed_once=settings.pull == "consumed_once",
         )
@@ -266,7 +270,12 @@ class _Message(BaseModel):
         if self.id is None or self.status is None:
             return LookedUp(reference=self.reference, is_known=False)
         receipt = _Receipt(id=self.id, reference=self.reference, status=self.status, code=self.code).as_ours()
-        return LookedUp(reference=self.reference, is_known=True, gateway_message_id=self.id, receipt=receipt)
+        return LookedUp(
+            reference=self.reference,
+            is_known=True,
+            gateway_message_id=self.id,
+            receipt=receipt if receipt.status.is_final else None,
+        )
 
 
 class _Found(BaseModel):

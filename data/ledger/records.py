@@ -82,6 +82,7 @@ class Claim:
     send_before: float
     start_in_s: float
     send_for_s: float
+    kind: ClaimKind = ClaimKind.SUBMIT
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -9,7 +9,7 @@ import httpx
 import orjson
 import pytest
 
-from gateway_clients.base import Capabilities, LookedUp
+from gateway_clients.base import Capabilities, Idempotency, LookedUp, LookUp
 from gateway_clients.errors import BadGatewaySettings, GatewayUnavailable, UnknownGatewayKind
 from gateway_clients.registry import make_client
 from gateway_clients.simulator_client import make_simulator_client
@@ -157,14 +157,21 @@ def test_more_than_a_request_holds_is_a_bug_of_the_caller():
 def test_settings_choose_what_the_engine_decides_by():
     client = make_client(
         "simulator",
-        {"url": URL, "bulk_size": 1, "pull": "consumed_once", "dedupe_window_s": 60},
+        {"url": URL, "bulk_size": 1, "pull": "consumed_once", "dedupe_window_s": 60, "look_up": "evidence"},
         {},
         concurrency=1,
     )
     assert client.capabilities == Capabilities(
-        bulk_size=1, dedupe_window_s=60, can_look_up=True, can_pull_receipts=True, pull_is_consumed_once=True
+        bulk_size=1,
+        idempotency=Idempotency.REFERENCE,
+        dedupe_window_s=60,
+        look_up=LookUp.EVIDENCE,
+        look_up_after_s=2.0,
+        can_pull_receipts=True,
+        pull_is_consumed_once=True,
     )
-    assert make_client("simulator", {"url": URL}, {}, concurrency=1).capabilities.bulk_size == 500
+    plain = make_client("simulator", {"url": URL}, {}, concurrency=1).capabilities
+    assert (plain.bulk_size, plain.idempotency, plain.look_up) == (500, Idempotency.NONE, LookUp.CONCLUSIVE)
 
 
 @pytest.mark.parametrize(
@@ -361,6 +368,18 @@ def test_a_look_up_finds_what_was_taken_and_says_so_of_what_was_not(simulator):
         outcome.gateway_message_id for outcome in reversed(outcomes)
     ]
     assert all(later.receipt.status == ReceiptStatus.DELIVERED for _, later in pairwise(found[10:]))
+
+
+def test_a_look_up_of_a_message_without_its_final_receipt_proves_no_more_than_that_it_was_taken(simulator):
+    simulator.set(waiting_share=1)
+    [message] = make_messages(1)
+    [outcome] = sent(simulator, [message])
+    [found] = with_client(simulator, lambda client: client.look_up([message.reference]))
+    assert found == LookedUp(
+        reference=message.reference,
+        is_known=True,
+        gateway_message_id=outcome.gateway_message_id,
+    )
 
 
 def test_a_look_up_that_is_answered_with_something_else_learns_nothing():
