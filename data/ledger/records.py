@@ -83,6 +83,7 @@ class Claim:
     start_in_s: float
     send_for_s: float
     kind: ClaimKind = ClaimKind.SUBMIT
+    is_bulk: bool = False  # all of it goes into one request
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -113,6 +113,9 @@ claims = sa.Table(
     sa.Column("batch", sa.Integer, primary_key=True),
     sa.Column("claim_no", sa.Integer, primary_key=True),
     sa.Column("kind", sa.Text, nullable=False, comment="submit | resubmit"),
+    sa.Column(
+        "is_bulk", sa.Boolean, nullable=False, server_default=sa.false(), comment="all of it in one request"
+    ),
     sa.Column("account", sa.Text, nullable=False),
     sa.Column("fence", sa.Integer, nullable=False),
     sa.Column("first_row", sa.Integer, nullable=False),
@@ -157,6 +160,18 @@ outcomes = sa.Table(
     sa.Column("receipt_code", sa.Text),
     sa.Column("receipt_at", Instant),
     sa.Column("settled_at", Instant),
+    sqlite_with_rowid=False,
+)
+
+possible_duplicates = sa.Table(
+    "possible_duplicates",
+    metadata,
+    sa.Column("run", sa.Integer, primary_key=True),
+    sa.Column("batch", sa.Integer, primary_key=True),
+    sa.Column("row", sa.Integer, primary_key=True),
+    sa.Column(
+        "at", Instant, nullable=False, comment="of the first evidence that the gateway took a second copy"
+    ),
     sqlite_with_rowid=False,
 )
 

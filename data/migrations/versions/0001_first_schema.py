@@ -41,6 +41,13 @@ def upgrade() -> None:
         sa.Column("batch", sa.Integer(), nullable=False),
         sa.Column("claim_no", sa.Integer(), nullable=False),
         sa.Column("kind", sa.Text(), nullable=False, comment="submit | resubmit"),
+        sa.Column(
+            "is_bulk",
+            sa.Boolean(),
+            server_default=sa.false(),
+            nullable=False,
+            comment="all of it in one request",
+        ),
         sa.Column("account", sa.Text(), nullable=False),
         sa.Column("fence", sa.Integer(), nullable=False),
         sa.Column("first_row", sa.Integer(), nullable=False),
@@ -143,6 +150,20 @@ def upgrade() -> None:
         sa.Column("receipt_code", sa.Text(), nullable=True),
         sa.Column("receipt_at", sa.Double(), nullable=True),
         sa.Column("settled_at", sa.Double(), nullable=True),
+        sa.PrimaryKeyConstraint("run", "batch", "row"),
+        sqlite_with_rowid=False,
+    )
+    op.create_table(
+        "possible_duplicates",
+        sa.Column("run", sa.Integer(), nullable=False),
+        sa.Column("batch", sa.Integer(), nullable=False),
+        sa.Column("row", sa.Integer(), nullable=False),
+        sa.Column(
+            "at",
+            sa.Double(),
+            nullable=False,
+            comment="of the first evidence that the gateway took a second copy",
+        ),
         sa.PrimaryKeyConstraint("run", "batch", "row"),
         sqlite_with_rowid=False,
     )

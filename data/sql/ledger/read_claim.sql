@@ -1,6 +1,6 @@
 -- ledger/read_claim · one claim by its number
 select
-    run, batch, claim_no, kind, account, fence, first_row, last_row, rows, n, n_settled,
+    run, batch, claim_no, kind, is_bulk, account, fence, first_row, last_row, rows, n, n_settled,
     request_key, slot_at, step_s, send_before, state, claimed_at
 from claims
 where run = :run

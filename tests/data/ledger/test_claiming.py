@@ -4,9 +4,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from data.ledger.claiming import claim_size
 from data.ledger.records import Claim, Ended, Wait
 from data.ledger.rules import Rules
+from data.ledger.writing_claims import claim_size, next_slot
 from messaging.outcomes import ErrorKind, OutcomeStatus, ReceiptStatus
 from tests.data.ledger.conftest import accepted, refused
 
@@ -219,7 +219,6 @@ def test_an_account_blocked_for_hours_is_not_waited_for(bench):
 )
 def test_no_slot_is_given_out_twice(rate_mps, pauses, most):
     """The law of pace: at any instant, what was given out never exceeds the rate by more than one message."""
-    from data.ledger.claiming import _next_slot
 
     class Account:
         next_free_at = 0.0
@@ -230,7 +229,7 @@ def test_no_slot_is_given_out_twice(rate_mps, pauses, most):
     for pause in pauses:
         now += pause
         size = claim_size(rate_mps, most, is_bulk=False, rules=rules)
-        slot = _next_slot(Account, size, rules, now)
+        slot = next_slot(Account, size, rules, now)
         if slot.at - now > rules.horizon_s:
             continue
         leaves += [slot.at + i * slot.step_s for i in range(size)]

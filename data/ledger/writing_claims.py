@@ -1,0 +1,184 @@
+"""What claims of either kind have in common: the lease goes on, the account's pace is reserved, the claim is written."""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+import orjson
+
+from data.ledger.events import write_event
+from data.ledger.records import STALE, Claim, ClaimKind, ClaimRequest, Ended
+from data.ledger.recovering import rows_of
+from data.ledger.rules import Rules
+from data.ledger.standing import Standing, write_standings
+from data.ledger.statements import statement
+from messaging.outcomes import OutcomeStatus
+
+if TYPE_CHECKING:
+    from sqlalchemy.engine import Connection
+
+    from messaging.batches import BatchRef
+
+
+@dataclass(frozen=True, slots=True)
+class Slot:
+    """When the account is free, and how far apart its messages are (0: as fast as it answers)."""
+
+    at: float
+    step_s: float
+
+
+def claim_size(rate_mps: float | None, most: int, *, is_bulk: bool, rules: Rules) -> int:
+    """How many messages one claim holds (design.md §5): little enough that a pause takes effect within two seconds."""
+    cap = min(most, rules.most_per_bulk if is_bulk else rules.most_per_claim)
+    if not rate_mps:
+        return max(1, cap)
+    return max(1, min(cap, int(rate_mps * (1.0 if is_bulk else rules.slot_s))))
+
+
+def renew(connection: Connection, request: ClaimRequest, rules: Rules, now: float) -> Any:
+    """The batch, its lease renewed. None: the lease is not ours any more."""
+    lease = request.lease
+    return connection.execute(
+        statement("renew"),
+        {
+            "run": lease.ref.run,
+            "batch": lease.ref.batch,
+            "owner": lease.owner,
+            "fence": lease.fence,
+            "expires_at": now + rules.lease_s,
+        },
+    ).one_or_none()
+
+
+def claimed_before(connection: Connection, request: ClaimRequest, now: float) -> Claim | Ended:
+    """The claim that was asked for already: the word of its commit was lost, and nothing of it was sent."""
+    ref = request.lease.ref
+    key = {"run": ref.run, "batch": ref.batch, "claim_no": request.claim_no}
+    stored = connection.execute(statement("read_claim"), key).one()
+    if stored.fence != request.lease.fence:
+        return Ended(why=STALE)
+    return Claim(
+        ref=ref,
+        claim_no=stored.claim_no,
+        fence=stored.fence,
+        account=stored.account,
+        rows=rows_of(stored),
+        request_key=stored.request_key,
+        slot_at=stored.slot_at,
+        step_s=stored.step_s,
+        send_before=stored.send_before,
+        start_in_s=max(0.0, stored.slot_at - now),
+        send_for_s=stored.send_before - now,
+        kind=ClaimKind(stored.kind),
+        is_bulk=bool(stored.is_bulk),
+    )
+
+
+def next_slot(run: Any, size: int, rules: Rules, now: float) -> Slot:
+    """GCRA: the account is free when what was reserved before is through, and no gateway's wish blocks it."""
+    step_s = 1 / run.rate_mps if run.rate_mps else 0.0
+    at = now
+    if run.next_free_at <= now + rules.clock_horizon_s + step_s * size:
+        at = max(at, run.next_free_at)
+    if run.blocked_until <= now + rules.longest_block_s:
+        at = max(at, run.blocked_until)
+    return Slot(at, step_s)
+
+
+def new_claim(
+    request: ClaimRequest,
+    account: str,
+    rows: Sequence[int],
+    slot: Slot,
+    not_after: float | None,
+    rules: Rules,
+    now: float,
+    *,
+    kind: ClaimKind = ClaimKind.SUBMIT,
+    request_key: str | None = None,
+) -> Claim:
+    """Its right to send ends with the lease, the send window or not_after, whichever comes first.
+
+    request_key: None gives it one of its own.
+    """
+    send_before = now + min(rules.lease_s, rules.send_window_s)
+    if not_after is not None:
+        send_before = min(send_before, not_after)
+    return Claim(
+        ref=request.lease.ref,
+        claim_no=request.claim_no,
+        fence=request.lease.fence,
+        account=account,
+        rows=rows,
+        request_key=request_key or _request_key(request),
+        slot_at=slot.at,
+        step_s=slot.step_s,
+        send_before=send_before,
+        start_in_s=slot.at - now,
+        send_for_s=send_before - now,
+        kind=kind,
+        is_bulk=request.is_bulk,
+    )
+
+
+def write_claim(
+    connection: Connection, claimed: Claim, standings: Mapping[int, Standing], now: float
+) -> None:
+    """The claim, its messages in flight, its event, and the account's pace. standings: as read in this transaction."""
+    ref, rows = claimed.ref, claimed.rows
+    first, last, is_span = rows[0], rows[-1] + 1, isinstance(rows, range)
+    connection.execute(
+        statement("insert_claim"),
+        {
+            "run": ref.run,
+            "batch": ref.batch,
+            "claim_no": claimed.claim_no,
+            "kind": claimed.kind.value,
+            "is_bulk": claimed.is_bulk,
+            "account": claimed.account,
+            "fence": claimed.fence,
+            "first_row": first,
+            "last_row": last,
+            "rows": None if is_span else orjson.dumps(list(rows)).decode(),
+            "n": len(rows),
+            "request_key": claimed.request_key,
+            "slot_at": claimed.slot_at,
+            "step_s": claimed.step_s,
+            "send_before": claimed.send_before,
+            "claimed_at": now,
+        },
+    )
+    _mark_in_flight(connection, ref, standings, rows, claimed.claim_no)
+    payload: dict[str, Any] = {"first": first, "last": last} if is_span else {"rows": list(rows)}
+    payload["kind"] = claimed.kind.value
+    write_event(connection, "claim", ref, payload, claim_no=claimed.claim_no, now=now)
+    if claimed.step_s:
+        free_at = claimed.slot_at + claimed.step_s * len(rows)
+        connection.execute(statement("reserve_pace"), {"account": claimed.account, "next_free_at": free_at})
+
+
+def _mark_in_flight(
+    connection: Connection,
+    ref: BatchRef,
+    standings: Mapping[int, Standing],
+    rows: Sequence[int],
+    claim_no: int,
+) -> None:
+    """Later attempts only: a first attempt is in flight by lying in an open claim and having no outcome."""
+    again = [
+        standings[row]._replace(status=int(OutcomeStatus.IN_FLIGHT), claim_no=claim_no, retry_at=None)
+        for row in rows
+        if row in standings
+    ]
+    write_standings(connection, ref, standings, again)
+
+
+def _request_key(request: ClaimRequest) -> str:
+    """Unique over all instances that share a gateway account, since the owner is; the same when asked again."""
+    lease = request.lease
+    name = f"{lease.owner}/{lease.ref.run}/{lease.ref.batch}/{request.claim_no}"
+    return hashlib.blake2b(name.encode(), digest_size=12).hexdigest()
