@@ -40,6 +40,7 @@ RECEIPT_STATUS = {
     "undelivered": ReceiptStatus.UNDELIVERED,
     "expired": ReceiptStatus.EXPIRED,
 }
+_TAKEN = ("accepted", "duplicate")
 BAD_ANSWER = unconfirmed(ErrorKind.BAD_ANSWER)
 
 
@@ -53,7 +54,9 @@ class SimulatorAccountSettings(BaseModel):
     pull: Literal["repeatable", "consumed_once"] = "repeatable"
     page_size: Annotated[int, Field(ge=1, le=10_000)] = 5_000
     dedupe_window_s: Annotated[float, Field(ge=0)] = 0.0  # for a simulator that was set to dedupe
-    look_up: LookUp = LookUp.CONCLUSIVE  # its books are complete; another word makes it like a lesser provider
+    look_up: LookUp = (
+        LookUp.CONCLUSIVE
+    )  # its books are complete; another word makes it like a lesser provider
 
 
 def make_simulator_client(
@@ -202,13 +205,15 @@ def _answers_by_reference(content: object, *, is_bulk: bool) -> dict[str, object
 
 
 def _read_outcome(item: object, reference: str) -> Outcome:
-    match item:
-        case {"status": "accepted" | "duplicate", "id": str(gateway_message_id)} if gateway_message_id:
-            return Outcome(
-                reference=reference, status=OutcomeStatus.ACCEPTED, gateway_message_id=gateway_message_id
-            )
-        case {"status": "rejected", "error": str(code)}:
-            return rejected(KIND_OF_CODE.get(code, ErrorKind.UNKNOWN), code=code).outcome(reference)
+    if not isinstance(item, dict):
+        return BAD_ANSWER.outcome(reference)
+    status, gateway_message_id, code = item.get("status"), item.get("id"), item.get("error")
+    if status in _TAKEN and isinstance(gateway_message_id, str) and gateway_message_id:
+        return Outcome(
+            reference=reference, status=OutcomeStatus.ACCEPTED, gateway_message_id=gateway_message_id
+        )
+    if status == "rejected" and isinstance(code, str):
+        return rejected(KIND_OF_CODE.get(code, ErrorKind.UNKNOWN), code=code).outcome(reference)
     return BAD_ANSWER.outcome(reference)
 
 

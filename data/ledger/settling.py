@@ -11,7 +11,6 @@ from data.ledger.records import Claim, Settled, Settlement
 from data.ledger.recovering import attempts_after
 from data.ledger.rules import Rules
 from data.ledger.standing import (
-    NOTHING_YET,
     Standing,
     StoredReceipt,
     is_of_another_copy,
@@ -68,7 +67,12 @@ def settle(
     n_first = weights.count(_Weight.FIRST)
     receipts = read_receipts_of(connection, ref, *span) if n_first else {}
 
-    after = [_after(before.get(s.row), claim, s, jitter, rules, now) for s, _ in applied]
+    after = [
+        _first(claim, s, jitter, rules, now)
+        if s.row not in before
+        else _after(before[s.row], claim, s, jitter, rules, now)
+        for s, _ in applied
+    ]
     known = [_with_receipts(standing, receipts, now) for standing in after] if receipts else after
     write_standings(connection, ref, before, known)
     if n_first:
@@ -99,22 +103,42 @@ def _weigh(was: Standing | None, claim_no: int, outcome: Outcome) -> _Weight:
     return _Weight.LATE
 
 
-def _after(
-    was: Standing | None, claim: Claim, settlement: Settlement, jitter: float, rules: Rules, now: float
-) -> Standing:
-    """The message with this outcome, before any receipt."""
+def _first(claim: Claim, settlement: Settlement, jitter: float, rules: Rules, now: float) -> Standing:
+    """A message with its very first outcome, before any receipt. Nearly all messages pass here once."""
     row, outcome = settlement
-    error = outcome.error
-    base = was or NOTHING_YET
-    if was is None or was.is_in_flight:
+    error, attempts = outcome.error, int(outcome.on_wire)
+    if error is None:
+        kind = code = None
+    else:
+        kind, code = error.kind.value, error.code
+    return Standing(
+        row,
+        claim.claim_no,
+        int(outcome.status),
+        attempts,
+        claim.fence,
+        _retry_at(outcome, attempts, jitter, rules, now),
+        outcome.gateway_message_id,
+        kind,
+        code,
+        settled_at=now,
+    )
+
+
+def _after(
+    was: Standing, claim: Claim, settlement: Settlement, jitter: float, rules: Rules, now: float
+) -> Standing:
+    """A message with one more outcome, before any receipt."""
+    outcome = settlement.outcome
+    if was.is_in_flight:
         claim_no: int | None = claim.claim_no
         fence = claim.fence
-        attempts = attempts_after(base, fence, on_wire=outcome.on_wire)
+        attempts = attempts_after(was, fence, on_wire=outcome.on_wire)
     else:  # counted already, when its claim fell in doubt
-        claim_no, fence = base.claim_no, base.attempts_fence
-        attempts = base.attempts if outcome.on_wire else max(0, base.attempts - 1)
-    return Standing(
-        row=row,
+        claim_no, fence = was.claim_no, was.attempts_fence
+        attempts = was.attempts if outcome.on_wire else max(0, was.attempts - 1)
+    error = outcome.error
+    return was._replace(
         claim_no=claim_no,
         status=int(outcome.status),
         attempts=attempts,
@@ -123,11 +147,7 @@ def _after(
         gateway_message_id=outcome.gateway_message_id,
         error_kind=None if error is None else error.kind.value,
         error_code=None if error is None else error.code,
-        decision=base.decision,
         stop_reason=None,
-        receipt=base.receipt,
-        receipt_code=base.receipt_code,
-        receipt_at=base.receipt_at,
         settled_at=now,
     )
 

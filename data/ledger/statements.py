@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from functools import cache
+from functools import cache, lru_cache
 
 import sqlalchemy as sa
 
@@ -25,4 +25,14 @@ def driver_text(name: str, dialect: str) -> str:
 
     For many rows at once only: SQLAlchemy's own handling of their parameters costs more than writing them.
     """
-    return re.sub(r":(\w+)", "?" if dialect == "sqlite" else "%s", sql(f"ledger/{name}"))
+    return re.sub(r":(\w+)", _mark(dialect), sql(f"ledger/{name}"))
+
+
+@lru_cache(maxsize=1024)
+def list_text(name: str, dialect: str, n: int) -> str:
+    """The same for a text whose only parameter is a list, for n values."""
+    return re.sub(r":(\w+)", f"({', '.join([_mark(dialect)] * n)})", sql(f"ledger/{name}"))
+
+
+def _mark(dialect: str) -> str:
+    return "?" if dialect == "sqlite" else "%s"

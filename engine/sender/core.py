@@ -257,28 +257,40 @@ class _Sender:
         return self._stop.is_set or boot_s >= flight.send_until_s or boot_s < self._lanes.held_until_s
 
     def _answer(self, flight: _Flight, rows: Sequence[int], outcomes: Sequence[Outcome]) -> None:
-        """Match what the gateway said to the rows it was asked for; a row it does not speak of gets its own answer."""
+        """Match what the gateway said to the rows it was asked for, and obey it."""
+        messages = self._batch.messages
+        is_in_order = len(outcomes) == len(rows) and all(
+            outcome.reference == messages[row].reference and outcome.status in _ANSWERS
+            for row, outcome in zip(rows, outcomes, strict=True)
+        )
+        said = outcomes if is_in_order else self._in_order(flight, rows, outcomes)
+        flight.answered += map(Settlement, rows, said)
+        flight.silent.difference_update(rows)
+        for outcome in said:
+            if outcome.error is None and outcome.on_wire and outcome.retry_after_s is None:
+                flight.has_arrived = True
+                continue
+            flight.has_arrived = flight.has_arrived or outcome.on_wire
+            flight.has_missed = flight.has_missed or _missed(outcome)
+            self._obey(outcome)
+
+    def _in_order(self, flight: _Flight, rows: Sequence[int], outcomes: Sequence[Outcome]) -> list[Outcome]:
+        """One outcome per row; a row that the gateway does not speak of, or speaks of in two ways, is in doubt."""
         said: dict[str, Outcome] = {}
         for outcome in outcomes:
             known = said.setdefault(outcome.reference, outcome)
             if known.status != outcome.status or outcome.status not in _ANSWERS:
                 said[outcome.reference] = unconfirmed(ErrorKind.BAD_ANSWER).outcome(outcome.reference)
-        for row in rows:
-            reference = self._batch.messages[row].reference
-            outcome = (
-                said.pop(reference)
-                if reference in said
-                else unconfirmed(ErrorKind.BAD_ANSWER).outcome(reference)
-            )
-            flight.answered.append(Settlement(row, outcome))
-            flight.silent.discard(row)
-            flight.has_arrived = flight.has_arrived or outcome.on_wire
-            flight.has_missed = flight.has_missed or _missed(outcome)
-            self._obey(outcome)
+        references = [self._batch.messages[row].reference for row in rows]
+        found = [
+            said.pop(reference, None) or unconfirmed(ErrorKind.BAD_ANSWER).outcome(reference)
+            for reference in references
+        ]
         if said:
             log.warning(
                 "%s: the gateway spoke of %d messages that it was not given", flight.claim.ref, len(said)
             )
+        return found
 
     def _count_unreachable(self, flight: _Flight) -> None:
         """Requests that never reached the gateway use up no attempt, so something else must end their repetition."""
