@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any
 from data.ledger.records import STALE, Claim, ClaimRequest, Ended, Recipients, StopReason, Wait
 from data.ledger.rules import Rules
 from data.ledger.standing import Standing, read_standings
-from data.ledger.statements import statement
+from data.ledger.statements import list_text, statement
 from data.ledger.stopping import stop_batch, stop_rows
 from data.ledger.writing_claims import claim_size, claimed_before, new_claim, next_slot, renew, write_claim
 from messaging.runs import RunState
@@ -151,8 +151,11 @@ def opted_out(
     connection: Connection, recipients: Recipients, account: str, rows: Sequence[int]
 ) -> frozenset[int]:
     """Those of these rows whose people may not be texted at this moment: at all, by this account or this sender."""
-    keys = [recipients.person_keys[row] for row in rows]
-    found = connection.execute(statement("suppressed"), {"person_keys": keys}).all()
+    if not rows:
+        return frozenset()
+    keys = tuple(recipients.person_keys[row] for row in rows)
+    text = list_text("suppressed", connection.dialect.name, len(keys))
+    found = connection.exec_driver_sql(text, keys).all()
     if not found:
         return frozenset()
     suppressed = {(person_key, scope) for person_key, scope in found}

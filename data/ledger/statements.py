@@ -9,7 +9,7 @@ import sqlalchemy as sa
 
 from data.sql import sql
 
-LISTS = {"suppressed": "person_keys", "known_receipts": "gateway_message_ids"}
+LISTS = {"known_receipts": "gateway_message_ids"}
 
 
 @cache

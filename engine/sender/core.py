@@ -283,7 +283,7 @@ class _Sender:
                 said[outcome.reference] = unconfirmed(ErrorKind.BAD_ANSWER).outcome(outcome.reference)
         references = [self._batch.messages[row].reference for row in rows]
         found = [
-            said.pop(reference, None) or unconfirmed(ErrorKind.BAD_ANSWER).outcome(reference)
+            said.pop(reference) if reference in said else unconfirmed(ErrorKind.BAD_ANSWER).outcome(reference)
             for reference in references
         ]
         if said:
