@@ -34,7 +34,7 @@ format: install ## format the code and mend what ruff can mend
 	$(BIN)/ruff check --fix .
 
 simulate: install ## play SEEDS=500 campaigns in virtual time, with crashes and lost answers
-	$(BIN)/python -m tests.simulation.campaign_simulation --seeds $(SEEDS)
+	$(BIN)/python -m tests.simulation --seeds $(SEEDS)
 
 chaos: install ## kill the sender KILLS=20 times, in every phase, and count who was sent twice, lost or hidden
 	$(BIN)/python -m tests.chaos.harness --kills $(KILLS)

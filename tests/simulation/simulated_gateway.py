@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-from collections import Counter
 from collections.abc import Sequence
 
 from gateway_clients.base import Capabilities, LookedUp, MayLeave, Page
@@ -17,7 +16,12 @@ from messaging.outcomes import (
     ReceiptStatus,
     Reply,
 )
-from tests.simulation.world import Worker, World
+from tests.simulation.memory_store import RUN
+from tests.simulation.planned import SEALER
+from tests.simulation.workers import Worker
+from tests.simulation.world import World
+
+FINAL = (ReceiptStatus.DELIVERED, ReceiptStatus.UNDELIVERED)
 
 
 class Carrier:
@@ -25,43 +29,60 @@ class Carrier:
 
     def __init__(self, world: World) -> None:
         self._world = world
-        self.taken: Counter[str] = Counter()
+        self._books = world.books
         self.n_receipts_due = 0
-        self.reported: set[str] = set()
 
     def take(self, message: OutgoingMessage) -> Outcome:
         """The bytes arrive: from this instant the message is on its way to a person, unless it is refused."""
-        world = self._world
-        if world.now_s > world.deadline_s[message.reference]:
-            world.fail(f"a message left {world.now_s - world.deadline_s[message.reference]:.2f} s late")
+        world, reference = self._world, message.reference
         if world.chance(world.scenario.p_reject):
-            return rejected(ErrorKind.INVALID_NUMBER).outcome(message.reference)
-        self.taken[message.reference] += 1
-        if self.taken[message.reference] > 1:
-            world.fail("somebody got a message twice")
-        gateway_message_id = f"g-{message.reference}"
-        self._promise_receipts(message.reference, gateway_message_id)
+            world.note(f"the gateway refuses {reference}")
+            self._books.refuse(reference)
+            return rejected(ErrorKind.INVALID_NUMBER).outcome(reference)
+        world.note(f"the gateway takes {reference}")
+        self._books.arrive(reference)
+        gateway_message_id = f"g{self._books.taken.total()}"
+        self._promise_receipts(reference, gateway_message_id)
         return Outcome(
-            reference=message.reference, status=OutcomeStatus.ACCEPTED, gateway_message_id=gateway_message_id
+            reference=reference, status=OutcomeStatus.ACCEPTED, gateway_message_id=gateway_message_id
         )
 
     def _promise_receipts(self, reference: str, gateway_message_id: str) -> None:
         """Some at once, some far too late, some twice, some never; not in order."""
+        draw, scenario = self._world.random, self._world.scenario
+        if scenario.p_receipts and draw.random() < scenario.p_strange_receipt:
+            self._deliver_later(self._strange(reference, gateway_message_id))
+        for status in (ReceiptStatus.SENT, draw.choice(FINAL)):
+            for _ in range(draw.choice((0, 1, 1, 2)) if draw.random() < scenario.p_receipts else 0):
+                # A reference is the same in upper case: some gateways store it so.
+                told = reference.upper() if draw.random() < 0.1 else reference
+                self._deliver_later(
+                    Receipt(gateway_message_id=gateway_message_id, reference=told, status=status)
+                )
+
+    def _strange(self, reference: str, gateway_message_id: str) -> Receipt:
+        """Of nobody we know: of another instance, of another run, of a row that no batch has, without a reference."""
         draw = self._world.random
-        statuses = [ReceiptStatus.SENT, draw.choice((ReceiptStatus.DELIVERED, ReceiptStatus.UNDELIVERED))]
-        for status in statuses:
-            for _ in range(
-                draw.choice((0, 1, 1, 2)) if draw.random() < self._world.scenario.p_receipts else 0
-            ):
-                self.n_receipts_due += 1
-                receipt = Receipt(gateway_message_id=gateway_message_id, reference=reference, status=status)
-                delay_s = draw.choice((0.001, 0.05, 3.0, 40.0)) * draw.random()
-                self._world.loop.call_later(delay_s, self._deliver, receipt)
+        foreign = draw.choice(
+            (None, "", "0" * 20, reference[:-1], SEALER.seal(RUN + 98, 0, 0), SEALER.seal(RUN, 0, 999))
+        )
+        return Receipt(
+            gateway_message_id=f"x{gateway_message_id}", reference=foreign, status=draw.choice(FINAL)
+        )
+
+    def _deliver_later(self, receipt: Receipt) -> None:
+        draw = self._world.random
+        self.n_receipts_due += 1
+        delay_s = draw.choice((0.001, 0.05, 3.0, 40.0)) * draw.random()
+        self._world.loop.call_later(delay_s, self._deliver, receipt)
 
     def _deliver(self, receipt: Receipt) -> None:
+        """One page; now and then with the same receipt twice."""
         self.n_receipts_due -= 1
-        self.reported.add(receipt.reference or "")
-        self._world.record([receipt])
+        reference = (receipt.reference or "").lower()
+        if self._books.taken[reference]:
+            self._books.reported.add(reference)
+        self._world.record([receipt] * self._world.random.choice((1, 1, 1, 2)))
 
 
 class SimulatedClient:
@@ -83,17 +104,23 @@ class SimulatedClient:
         )
         if fault == "no connection":
             return unsent(ErrorKind.CONNECT_FAILED, on_wire=False).outcomes(messages)
+        if fault == "a bug before it left":
+            raise KeyError("a field that was always there")
         if not may_leave():
             world.counts["held back"] += len(messages)
             return HELD_BACK.outcomes(messages)
-        if fault:
-            world.counts[fault] += 1
-        if fault in {"throttle", "lost before it was read"}:
-            outcomes = []
-        else:
-            outcomes = [self._carrier.take(message) for message in messages]
+        world.counts[fault or "answers"] += 1
+        world.note(f"{self._worker.name} sends {len(messages)} under {request_key} {fault}")
+        world.claims.leaves(request_key, [message.reference for message in messages], world.now_s)
+        outcomes = self._arrive(messages, fault)
         await self._answer_time(fault)
         return self._told(messages, outcomes, fault)
+
+    def _arrive(self, messages: Sequence[OutgoingMessage], fault: str) -> list[Outcome]:
+        if fault in {"throttle", "lost before it was read"}:
+            return []
+        n_taken = len(messages) // 2 if fault == "throttle half" else len(messages)
+        return [self._carrier.take(message) for message in messages[:n_taken]]
 
     async def _answer_time(self, fault: str) -> None:
         longest_s = 20.0 if fault == "slow" else self._world.scenario.answer_s
@@ -104,14 +131,17 @@ class SimulatedClient:
     ) -> list[Outcome]:
         draw = self._world.random
         match fault:
-            case "throttle":
+            case "throttle" | "throttle half":
                 after_s = draw.choice((None, 0.2, 3.0))
-                return unsent(ErrorKind.THROTTLED, retry_after_s=after_s).outcomes(messages)
+                refused = unsent(ErrorKind.THROTTLED, retry_after_s=after_s)
+                return outcomes + refused.outcomes(messages[len(outcomes) :])
             case "lost before it was read" | "lost after it was taken":
                 return unconfirmed(ErrorKind.LOST_CONNECTION).outcomes(messages)
             case "half an answer":
                 strangers = [Outcome(reference="nobody's", status=OutcomeStatus.REJECTED)]
                 return strangers + outcomes[: len(outcomes) // 2]
+            case "of two minds":
+                return outcomes + rejected(ErrorKind.BLOCKED).outcomes(messages[:1])
             case "a bug":
                 raise KeyError("a field that was always there")
             case _:
@@ -134,9 +164,12 @@ FAULTS = (
     "no connection",
     "throttle",
     "throttle",
+    "throttle half",
     "lost before it was read",
     "lost after it was taken",
     "half an answer",
+    "of two minds",
     "slow",
+    "a bug before it left",
     "a bug",
 )

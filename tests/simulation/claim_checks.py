@@ -1,0 +1,128 @@
+"""What must hold of every claim when it is made, given out again, and used on the wire."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from typing import NoReturn
+
+from data.ledger.records import Claim
+from messaging.batches import BatchRef
+from tests.simulation.books import IN_FLIGHT, NOTHING, UNCONFIRMED, UNSENT, Books
+from tests.simulation.scenario import Scenario
+
+EPSILON_S = 1e-6
+
+
+@dataclass(slots=True)
+class Known:
+    """A claim as it was made. Boot seconds."""
+
+    claim: Claim
+    made_at_s: float
+    deadline_s: float
+    left: set[int] = field(default_factory=set)  # rows whose bytes have left
+
+
+class ClaimChecks:
+    """All claims of one campaign, by their request key."""
+
+    def __init__(self, scenario: Scenario, books: Books, fail: Callable[[str], NoReturn]) -> None:
+        self._scenario = scenario
+        self._books = books
+        self._fail = fail
+        self._known: dict[str, Known] = {}
+        self._numbers: set[tuple[BatchRef, int]] = set()
+        self._latest: dict[str, Known] = {}  # by reference
+        self._on_wire: Counter[tuple[str, int]] = Counter()  # (reference, fence) → requests
+        self._free_at_s = 0.0  # when the account's pace allows the next claim
+        self._blocked_until_s = 0.0  # the gateway's own wish
+        self.jumped_at_s = -1.0  # the last time that a wall clock jumped
+
+    def jump(self, now_s: float) -> None:
+        """A wall clock jumped: what the ledger measured by it means nothing any more."""
+        self.jumped_at_s = now_s
+        self._free_at_s = self._blocked_until_s = 0.0
+
+    def block(self, until_s: float) -> None:
+        """A settle that carries the gateway's wish is committed."""
+        self._blocked_until_s = max(self._blocked_until_s, until_s)
+
+    def made(self, claim: Claim, now_s: float, before: Mapping[str, int]) -> bool:
+        """A claim has been committed, or given out again. before: the statuses before. Returns whether it is new."""
+        key = claim.request_key
+        if claim.send_for_s > self._scenario.rules.send_window_s + EPSILON_S:
+            self._fail(f"a claim may be sent for {claim.send_for_s:.2f} s")
+        if key in self._known:
+            known = self._known[key]
+            if list(claim.rows) != list(known.claim.rows):
+                self._fail("asked again, a claim held other messages")
+            known.deadline_s = max(known.deadline_s, now_s + claim.send_for_s)
+            return False
+        if (claim.ref, claim.claim_no) in self._numbers:
+            self._fail(f"claim {claim.claim_no} of {claim.ref} was made twice")
+        self._numbers.add((claim.ref, claim.claim_no))
+        self._known[key] = Known(claim, now_s, now_s + claim.send_for_s)
+        self._check_slots(claim, now_s)
+        for row in claim.rows:
+            self._check_message(claim, row, before)
+        return True
+
+    def _check_slots(self, claim: Claim, now_s: float) -> None:
+        begins_s = now_s + claim.start_in_s
+        if begins_s < self._blocked_until_s - EPSILON_S:
+            self._fail("a claim begins while the gateway wants to be left alone")
+        if self._scenario.rate_mps is None:
+            return
+        if begins_s < self._free_at_s - EPSILON_S:
+            self._fail("a claim begins before the account is free")
+        if abs(claim.step_s * self._scenario.rate_mps - 1) > EPSILON_S:
+            self._fail(f"the messages of a claim are {claim.step_s} s apart")
+        self._free_at_s = begins_s + claim.step_s * len(claim.rows)
+
+    def _check_message(self, claim: Claim, row: int, before: Mapping[str, int]) -> None:
+        reference = self._books.references[claim.ref.batch, row]
+        was = before.get(reference, NOTHING)
+        is_first = was == NOTHING and reference not in self._books.claimed
+        if not is_first and was != UNSENT:
+            self._fail(f"a message was claimed that stood at {was}")
+        if self._books.statuses.get(reference, NOTHING) not in {NOTHING, IN_FLIGHT}:
+            self._fail("a claimed message is not in flight")
+        self._books.claimed.add(reference)
+        self._latest[reference] = self._known[claim.request_key]
+
+    def leaves(self, request_key: str, references: list[str], now_s: float) -> None:
+        """The bytes of a request leave. Its key is that of a claim, with or without a row."""
+        known = self._known.get(request_key.split("-", maxsplit=1)[0])
+        if known is None:
+            self._fail("a request of no claim")
+        if now_s > known.deadline_s:
+            self._fail(f"a message left {now_s - known.deadline_s:.2f} s late")
+        rows = {self._books.references[known.claim.ref.batch, row]: row for row in known.claim.rows}
+        for reference in references:
+            if reference not in rows:
+                self._fail("a message left under a claim that does not hold it")
+            if rows[reference] in known.left:
+                self._fail("a message left twice under one claim")
+            known.left.add(rows[reference])
+            attempts = self._on_wire[reference, known.claim.fence] = (
+                self._on_wire[reference, known.claim.fence] + 1
+            )
+            if attempts > self._scenario.rules.max_attempts:
+                self._fail(f"{attempts} attempts by one task run")
+
+    def decided(self, reference: str, was: int, now_s: float) -> None:
+        """A person said `send again` of a message in doubt: a copy may be out, but none may leave any more."""
+        self._books.sent_again[reference] += 1
+        latest = self._latest[reference]
+        if was != UNCONFIRMED:
+            self._fail("a person decided on a message that was not in doubt")
+        is_out = self._books.taken[reference] > 0
+        can_leave = now_s < latest.deadline_s - EPSILON_S
+        if can_leave and self.jumped_at_s < latest.made_at_s:
+            self._fail("send again was taken while its claim could still be sent")
+        if is_out or can_leave:
+            self._books.may_come_twice.add(reference)
+            self._books.counts["sent again though it was out"] += is_out
+            self._books.counts["sent again after a clock jump"] += can_leave
