@@ -41,10 +41,9 @@ def print_account(funnel: Funnel, *, files: dict[str, Path] | None = None) -> No
         table.add_row("− holdout", f"{funnel.holdout:,}", "")
     table.add_row("[bold]= messages[/bold]", f"[bold]{funnel.messages:,}[/bold]", "")
     for status in ("accepted", "rejected", "unsent", "unconfirmed"):
-        why = "perhaps sent; shown until proved or decided" if status == "unconfirmed" else ""
-        table.add_row(
-            f"  {status}", f"{getattr(funnel, status):,}", counts(funnel.reasons.get(status, {})) or why
-        )
+        why = _of_doubt(funnel) if status == "unconfirmed" else ""
+        told = [counts(funnel.reasons.get(status, {})), why]
+        table.add_row(f"  {status}", f"{getattr(funnel, status):,}", "; ".join(filter(None, told)))
     for status in ("stopped", "in_flight", "not_yet_claimed"):
         if getattr(funnel, status):
             table.add_row(
@@ -52,6 +51,9 @@ def print_account(funnel: Funnel, *, files: dict[str, Path] | None = None) -> No
                 f"{getattr(funnel, status):,}",
                 counts(funnel.reasons.get(status, {})),
             )
+    if funnel.possible_duplicates:
+        why = "an answer or a receipt speaks of a second copy"
+        table.add_row("[yellow]possible duplicates[/yellow]", f"{funnel.possible_duplicates:,}", why)
     table.add_row("[bold]of the accepted[/bold]", "", "")
     for receipt in _RECEIPTS:
         if n := getattr(funnel, receipt):
@@ -77,6 +79,12 @@ def files_of(run_folder: Path, var_dir: Path) -> dict[str, Path]:
         "run files": run_folder,
         "analytics": var_dir / "analytics.duckdb",
     }
+
+
+def _of_doubt(funnel: Funnel) -> str:
+    if funnel.assumed_sent:
+        return f"perhaps sent, of which assumed sent {funnel.assumed_sent:,}"
+    return "perhaps sent; shown until proved or decided"
 
 
 def _share(n: int, of: int) -> str:

@@ -26,6 +26,7 @@ def audit(run_name: str | None, *, as_json: bool) -> int:
                 "run_key": run.run_key,
                 "state": run.state.value,
                 "balanced": found.balanced,
+                "possible_duplicates": found.terms["possible_duplicates"],
                 "equations": [{"name": e.name, "left": e.left, "right": e.right} for e in found.equations],
             }
         )
@@ -39,5 +40,9 @@ def audit(run_name: str | None, *, as_json: bool) -> int:
         table.add_row(equation.name, f"{equation.left:,}", f"{equation.right:,}", mark)
     screen.print(f"run {run.run} ({run.campaign}), {run.state.in_words}")
     screen.print(table)
+    if n := found.terms["possible_duplicates"]:
+        screen.print(
+            f"[yellow]possible duplicates: {n:,}[/yellow] (an answer or a receipt speaks of a second copy)"
+        )
     screen.print("[green]ledger balanced[/green]" if found.balanced else "[red]ledger NOT balanced[/red]")
     return EXIT_OK if found.balanced else EXIT_FAILED

@@ -21,6 +21,7 @@ class Funnel:
     """Counts of one run at one instant.
 
     reasons: status in words → reason → messages ('' when none was given). assumed_sent is part of unconfirmed.
+    possible_duplicates: messages of which the gateway may have taken a second copy, wherever they stand.
     cost, in currency, and segments are of all planned messages. Instants are seconds since 1970, UTC.
     """
 
@@ -50,6 +51,7 @@ class Funnel:
     in_flight: int
     not_yet_claimed: int
     stopped: int
+    possible_duplicates: int
     reasons: Mapping[str, Mapping[str, int]]
 
     delivered: int

@@ -54,7 +54,9 @@ class Equation:
 
 @dataclass(frozen=True, slots=True)
 class Audit:
-    """terms: every count the equations are made of, and `assumed_sent` (of the unconfirmed)."""
+    """terms: every count the equations are made of; beside them `assumed_sent` (of the unconfirmed) and
+    `possible_duplicates` (messages of which the gateway may have taken a second copy).
+    """
 
     equations: tuple[Equation, ...]
     terms: Mapping[str, int]

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
 import orjson
@@ -12,6 +12,7 @@ from data.ledger.statements import statement
 if TYPE_CHECKING:
     from sqlalchemy.engine import Connection
 
+    from data.ledger.standing import StoredReceipt
     from messaging.batches import BatchRef
 
 
@@ -36,3 +37,18 @@ def write_event(
             "payload": orjson.dumps(payload).decode(),
         },
     )
+
+
+def write_receipts(
+    connection: Connection, ref: BatchRef, receipts: Sequence[StoredReceipt], now: float
+) -> None:
+    """What gateways reported of messages of one batch."""
+    payload = {
+        "rows": [receipt.row for receipt in receipts],
+        "status": [receipt.status for receipt in receipts],
+        "code": [receipt.code for receipt in receipts],
+        "done_at": [receipt.done_at for receipt in receipts],
+        "gateway_message_id": [receipt.gateway_message_id for receipt in receipts],
+        "part": [receipt.part for receipt in receipts],
+    }
+    write_event(connection, "receipts", ref, payload, now=now)

@@ -6,10 +6,10 @@ from collections import defaultdict
 from collections.abc import Sequence
 from typing import TYPE_CHECKING, NamedTuple
 
-from data.ledger.events import write_event
+from data.ledger.copies import write_copies
+from data.ledger.events import write_event, write_receipts
 from data.ledger.locking import lock_ledger
 from data.ledger.records import Recorded
-from data.ledger.settling import write_copies
 from data.ledger.standing import (
     Standing,
     StoredReceipt,
@@ -173,23 +173,9 @@ def _apply(
             adopted[receipt.row] = receipt.gateway_message_id
         after[receipt.row] = with_receipt(stands, receipt, now=now)
     write_standings(connection, ref, before, list(after.values()))
-    _write_receipts(connection, ref, receipts, now)
+    write_receipts(connection, ref, receipts, now)
     if adopted:
         proof = {"rows": list(adopted), "gateway_message_id": list(adopted.values())}
         write_event(connection, "adopted", ref, proof, now=now)
     write_copies(connection, ref, copies, claim_no=None, now=now)
     return len(adopted)
-
-
-def _write_receipts(
-    connection: Connection, ref: BatchRef, receipts: Sequence[StoredReceipt], now: float
-) -> None:
-    payload = {
-        "rows": [receipt.row for receipt in receipts],
-        "status": [receipt.status for receipt in receipts],
-        "code": [receipt.code for receipt in receipts],
-        "done_at": [receipt.done_at for receipt in receipts],
-        "gateway_message_id": [receipt.gateway_message_id for receipt in receipts],
-        "part": [receipt.part for receipt in receipts],
-    }
-    write_event(connection, "receipts", ref, payload, now=now)

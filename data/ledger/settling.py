@@ -6,8 +6,9 @@ from collections.abc import Sequence
 from enum import Enum, auto
 from typing import TYPE_CHECKING, Any
 
+from data.ledger.copies import mark_possible_duplicates, said_of_the_first, write_copies
 from data.ledger.events import write_event
-from data.ledger.records import Claim, Settled, Settlement
+from data.ledger.records import Claim, ClaimKind, Settled, Settlement
 from data.ledger.recovering import attempts_after
 from data.ledger.rules import Rules
 from data.ledger.standing import (
@@ -20,6 +21,7 @@ from data.ledger.standing import (
     write_standings,
 )
 from data.ledger.statements import statement
+from data.ledger.unknown_receipts import attach_by_id
 from messaging.outcomes import ErrorKind, Outcome, OutcomeStatus
 
 if TYPE_CHECKING:
@@ -52,6 +54,8 @@ def settle(
     if not settlements:
         return Settled(n_applied=0, n_repeated=0, n_late=0)
     ref = claim.ref
+    if claim.kind is ClaimKind.RESUBMIT:
+        settlements = [Settlement(row, said_of_the_first(outcome)) for row, outcome in settlements]
     rows = [settlement.row for settlement in settlements]
     span = min(rows), max(rows) + 1
     before = read_standings(connection, ref, *span)
@@ -65,7 +69,9 @@ def settle(
         settlement for settlement, weight in zip(settlements, weights, strict=True) if weight is _Weight.LATE
     ]
     n_first = weights.count(_Weight.FIRST)
-    receipts = read_receipts_of(connection, ref, *span) if n_first else {}
+    ids = {s.outcome.gateway_message_id: s.row for s, _ in applied if s.outcome.gateway_message_id}
+    is_reported = attach_by_id(connection, claim.account, ref, ids, now)
+    receipts = read_receipts_of(connection, ref, *span) if n_first or is_reported else {}
 
     after = [
         _first(claim, s, jitter, rules, now)
@@ -80,7 +86,7 @@ def settle(
         connection.execute(statement("settle_claim"), key)
     _write_outcomes(connection, claim, [s for s, _ in applied], after, now)
     _write_adopted(connection, claim, after, receipts, now)
-    _write_late(connection, claim, late, before, now)
+    _write_late(connection, claim, late + _beside_doubt(claim, applied, before), before, now)
     _write_other_copies(connection, claim, after, receipts, now)
     if blocked_s > 0 and len(applied) + len(late):
         _block(connection, claim.account, blocked_s, rules, now)
@@ -93,7 +99,7 @@ def _weigh(was: Standing | None, claim_no: int, outcome: Outcome) -> _Weight:
     if was.is_in_flight:
         return _Weight.LATE  # a newer claim holds the message; it cannot be called back
     is_ours = was.claim_no == claim_no
-    if is_ours and was.status == outcome.status and was.gateway_message_id == outcome.gateway_message_id:
+    if is_ours and _says_the_same(was, outcome):
         return _Weight.SAME
     if outcome.status == OutcomeStatus.ACCEPTED:
         is_new = was.status != OutcomeStatus.ACCEPTED or was.gateway_message_id is None
@@ -101,6 +107,29 @@ def _weigh(was: Standing | None, claim_no: int, outcome: Outcome) -> _Weight:
     if is_ours and was.status == OutcomeStatus.UNCONFIRMED and was.decision is None:
         return _Weight.BETTER
     return _Weight.LATE
+
+
+def _says_the_same(was: Standing, outcome: Outcome) -> bool:
+    """Also by the same error: what a person made unsent was not said by a gateway, so its word is news."""
+    return (
+        was.status == outcome.status
+        and was.gateway_message_id == outcome.gateway_message_id
+        and was.error_kind == (None if outcome.error is None else outcome.error.kind.value)
+    )
+
+
+def _beside_doubt(
+    claim: Claim, applied: Sequence[tuple[Settlement, _Weight]], before: dict[int, Standing]
+) -> list[Settlement]:
+    """Accepted after all, while a later attempt at the same message is in doubt: that one may have been taken, too."""
+    return [
+        settlement
+        for settlement, weight in applied
+        if weight is _Weight.BETTER
+        and settlement.outcome.status == OutcomeStatus.ACCEPTED
+        and before[settlement.row].status == OutcomeStatus.UNCONFIRMED
+        and before[settlement.row].claim_no != claim.claim_no
+    ]
 
 
 def _first(claim: Claim, settlement: Settlement, jitter: float, rules: Rules, now: float) -> Standing:
@@ -192,6 +221,8 @@ def _write_late(
         "possible_duplicate": [s.outcome.status == OutcomeStatus.ACCEPTED for s in late],
     }
     write_event(connection, "late", claim.ref, payload, claim_no=claim.claim_no, now=now)
+    copies = [s.row for s in late if s.outcome.status == OutcomeStatus.ACCEPTED]
+    mark_possible_duplicates(connection, claim.ref, copies, now)
 
 
 def _write_adopted(
@@ -226,25 +257,6 @@ def _write_other_copies(
         if is_of_another_copy(standing, receipt)
     ]
     write_copies(connection, claim.ref, copies, claim_no=claim.claim_no, now=now)
-
-
-def write_copies(
-    connection: Connection, ref: Any, copies: Sequence[StoredReceipt], *, claim_no: int | None, now: float
-) -> None:
-    """Receipts that name another message of the gateway than the one we know of, as evidence of a possible duplicate."""
-    if not copies:
-        return
-    n = len(copies)
-    payload = {
-        "rows": [copy.row for copy in copies],
-        "status": [int(OutcomeStatus.ACCEPTED)] * n,
-        "gateway_message_id": [copy.gateway_message_id for copy in copies],
-        "error_kind": [None] * n,
-        "error_code": [None] * n,
-        "attempt": [0] * n,
-        "possible_duplicate": [True] * n,
-    }
-    write_event(connection, "late", ref, payload, claim_no=claim_no, now=now)
 
 
 def _as_arrays(settlements: Sequence[Settlement]) -> dict[str, list[Any]]:

@@ -9,7 +9,7 @@ import sqlalchemy as sa
 
 from data.sql import sql
 
-LISTS = {"known_receipts": "gateway_message_ids"}
+LISTS = {"known_receipts": "gateway_message_ids", "unknown_by_id": "gateway_message_ids"}
 
 
 @cache

@@ -11,6 +11,7 @@ with standing as (
         m.price,
         m.claimed_at,
         m.settled_at,
+        m.possible_duplicate,
         case
             when m.status <> 'accepted' then null
             when m.receipt in ('delivered', 'read', 'undelivered', 'expired', 'rejected', 'failed', 'canceled')
@@ -32,6 +33,7 @@ counted as (
         count(*) filter (where status = 'in_flight') as in_flight,
         count(*) filter (where status = 'not_yet_claimed') as not_yet_claimed,
         count(*) filter (where status = 'stopped') as stopped,
+        count(*) filter (where possible_duplicate) as possible_duplicates,
         count(*) filter (where delivery = 'delivered') as delivered,
         count(*) filter (where delivery = 'read') as read,
         count(*) filter (where delivery = 'undelivered') as undelivered,
@@ -69,6 +71,7 @@ select
     coalesce(c.in_flight, 0) as in_flight,
     coalesce(c.not_yet_claimed, 0) as not_yet_claimed,
     coalesce(c.stopped, 0) as stopped,
+    coalesce(c.possible_duplicates, 0) as possible_duplicates,
     coalesce(c.delivered, 0) as delivered,
     coalesce(c.read, 0) as read,
     coalesce(c.undelivered, 0) as undelivered,
@@ -95,6 +98,8 @@ comment on column campaign_funnel.accepted is 'the gateway took them; not yet de
 comment on column campaign_funnel.unsent is 'surely not sent; running the batch again sends them';
 comment on column campaign_funnel.unconfirmed is 'perhaps sent; never sent again by itself';
 comment on column campaign_funnel.assumed_sent is 'of the unconfirmed: a person decided to take them for sent';
+comment on column campaign_funnel.possible_duplicates is
+    'messages of which the gateway may have taken a second copy, wherever they stand';
 comment on column campaign_funnel.rejected_later is 'accepted at first, rejected by a receipt';
 comment on column campaign_funnel.waiting is 'accepted, and a receipt may still come';
 comment on column campaign_funnel.no_receipt is 'accepted, no final receipt, and the validity is over';

@@ -41,6 +41,7 @@ union all select
     coalesce(sum(n_messages - next_row), 0) - coalesce((select sum(n) from standing where is_beyond = 1), 0)
 from batches
 where run = :run
+union all select 'possible_duplicates', count(*) from possible_duplicates where run = :run
 union all select 'undelivered', coalesce(sum(n), 0) from accepted where receipt = 10
 union all select 'expired', coalesce(sum(n), 0) from accepted where receipt = 11
 union all select 'rejected_later', coalesce(sum(n), 0) from accepted where receipt = 12

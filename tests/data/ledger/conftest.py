@@ -191,3 +191,12 @@ def bench_of() -> Iterator[Any]:
 @pytest.fixture
 def bench(bench_of: Callable[[], Bench]) -> Bench:
     return bench_of()
+
+
+@pytest.fixture(params=["sqlite", "postgresql"])
+def either_bench(request: pytest.FixtureRequest) -> Iterator[Bench]:
+    """A bench on each kind of store, for whoever writes SQL."""
+    is_postgres = request.param == "postgresql"
+    store = open_store(request.getfixturevalue("postgres_url") if is_postgres else "sqlite://")
+    yield Bench(store, n=10, rate_mps=None)
+    store.close()

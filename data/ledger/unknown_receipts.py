@@ -1,0 +1,55 @@
+"""Receipts that came for ids nobody knew yet, matched once the id turns up."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import TYPE_CHECKING
+
+from data.ledger.events import write_receipts
+from data.ledger.standing import StoredReceipt
+from data.ledger.statements import statement
+
+if TYPE_CHECKING:
+    from sqlalchemy.engine import Connection
+
+    from messaging.batches import BatchRef
+
+
+def attach_by_id(
+    connection: Connection, account: str, ref: BatchRef, row_of_id: Mapping[str, int], now: float
+) -> bool:
+    """Give receipts that came before their message's id was known to that message, and tell the events.
+
+    row_of_id: gateway ids of messages of this batch. True: there were such receipts; they are to be laid on the
+    outcomes by whoever asked.
+    """
+    if not row_of_id or not connection.execute(statement("has_unknown_receipts")).scalar():
+        return False
+    asked = {"account": account, "gateway_message_ids": list(row_of_id)}
+    found = connection.execute(statement("unknown_by_id"), asked).all()
+    receipts = {
+        one.receipt: StoredReceipt(
+            row_of_id[one.gateway_message_id],
+            one.gateway_message_id,
+            one.part,
+            one.status,
+            one.code,
+            one.done_at,
+            one.received_at,
+        )
+        for one in found
+    }
+    attach(connection, ref, receipts, now)
+    return bool(receipts)
+
+
+def attach(connection: Connection, ref: BatchRef, receipts: Mapping[int, StoredReceipt], now: float) -> None:
+    """Write to which message these receipts belong. receipts: their numbers in the store, and what they say."""
+    if not receipts:
+        return
+    places: Sequence[dict[str, int]] = [
+        {"receipt": number, "run": ref.run, "batch": ref.batch, "row": receipt.row}
+        for number, receipt in receipts.items()
+    ]
+    connection.execute(statement("attach_receipt"), places)
+    write_receipts(connection, ref, list(receipts.values()), now)
