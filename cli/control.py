@@ -5,11 +5,15 @@ from __future__ import annotations
 import getpass
 import os
 import time
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from cli.instance import open_here
 from cli.output import EXIT_OK, print_json, screen
-from config.settings import load_settings
+from config.settings import Settings, load_settings
+from data.orchestrator import Orchestrator
+
+if TYPE_CHECKING:
+    from data.runs import RunRecord
 
 
 def pause(run_name: str, *, as_json: bool) -> int:
@@ -30,23 +34,42 @@ def pause(run_name: str, *, as_json: bool) -> int:
 
 def resume(run_name: str, *, as_json: bool) -> int:
     from data.runs import find_run
-    from engine.run_control import how_to_start, resume_run
+    from engine.run_control import resume_run
 
-    with open_here(load_settings()) as instance:
+    settings = load_settings()
+    with open_here(settings) as instance:
         run = find_run(instance.store, run_name)
         resumed = resume_run(instance.store, run.run, by=this_person(), now=time.time())
     record = resumed.run
+    content: dict[str, Any] = {
+        "run": record.run,
+        "state": record.state.value,
+        "is_worked": resumed.is_worked,
+        "taken_up": None,
+    }
     if record.state.is_over:
         words = f"run {record.run} has nothing left to send: it is {record.state.in_words}."
     elif resumed.is_worked:
         words = f"run {record.run} is sending again; somebody works on it already."
     else:
-        words = (
-            f"run {record.run} may send again, and nobody works on it at the moment. {how_to_start(record)}."
-        )
-    content = {"run": record.run, "state": record.state.value, "is_worked": resumed.is_worked}
+        content["taken_up"], words = let_it_be_sent(settings, record)
     _tell(content, words, as_json=as_json)
     return EXIT_OK
+
+
+def let_it_be_sent(settings: Settings, run: RunRecord) -> tuple[str | None, str]:
+    """Hand a run that may send to the worker of `tidings up`: how, in a word, and in words. None: nobody is up."""
+    from engine.run_control import how_to_start
+    from engine.waking import Way, wake_run
+
+    server = Orchestrator(settings.api_url)
+    if not server.is_up():
+        return None, f"run {run.run} may send, and nobody works on it at the moment. {how_to_start(run)}."
+    woken = wake_run(server, run, by=this_person(), since=run.state_at, now=time.time(), is_asked_for=True)
+    words = f"run {run.run} is sending: {woken.way.value} (flow run {woken.flow_run_id})."
+    if woken.way is Way.UNDER_WAY:
+        words += " What it leaves is taken up within five minutes."
+    return woken.way.name.lower(), words
 
 
 def cancel(run_name: str, *, as_json: bool) -> int:

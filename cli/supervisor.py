@@ -1,7 +1,7 @@
 """`tidings up`: everything a person needs, in one terminal; stopped in the order in which nothing is left in doubt.
 
-Start: server → healthy → work pool → deployments → worker → simulator. Stop: the flow runs first, since they must still
-tell the server how they ended, then worker, simulator and server.
+Start: server → healthy → work pool and automation → deployments → worker → simulator. Stop: the flow runs first, since
+they must still tell the server how they ended, then worker, simulator and server.
 """
 
 from __future__ import annotations
@@ -24,6 +24,7 @@ from cli.output import EXIT_FAILED, EXIT_OK, screen
 from cli.prefect_server import server_command, server_log, wait_until_healthy
 from cli.run_here import simulator_command
 from config.settings import CHECKOUT, Settings, prefect_environment
+from data.automations import ZOMBIE_RUNS
 from data.orchestrator import Orchestrator
 from messaging.errors import TidingsError
 
@@ -33,7 +34,13 @@ LOOK_EVERY_S = 0.2
 RESTART_AFTER_S = 1.0
 MOST_RESTARTS = 5  # within RESTARTS_WITHIN_S; then something is wrong that a restart does not cure
 RESTARTS_WITHIN_S = 120.0
-HOUSE = ("send-campaign/house", "send-part/house", "collect-and-load/house")
+HOUSE = (
+    "send-campaign/house",
+    "send-part/house",
+    "collect-and-load/house",
+    "rerun-batches/house",
+    "keep-house/house",
+)
 
 
 class CannotStart(TidingsError):
@@ -152,6 +159,7 @@ class _Supervisor:
         """Only what has changed: a deploy can swallow an occurrence that falls due meanwhile."""
         server = Orchestrator(self._settings.api_url)
         await asyncio.to_thread(server.ensure_work_pool, self._settings.work_pool)
+        await asyncio.to_thread(server.ensure_automation, ZOMBIE_RUNS)
         versions = [await asyncio.to_thread(server.version_of, name) for name in HOUSE]
         if all(version == self._definition for version in versions):
             return

@@ -20,3 +20,9 @@ def log_decision(
     """Append one entry to the transaction of what it tells. what: "pause", "cancel", …; details: nobody's data."""
     entry = {"at": now, "who": who, "what": what, "details": orjson.dumps(details).decode()}
     connection.execute(sa.text(sql("audit_log/insert")), entry)
+
+
+def has_decided(connection: Connection, *, what: str, mark: str) -> bool:
+    """Whether an entry of this kind bears a mark: an id of ours, among its details."""
+    asked = {"what": what, "pattern": f'%"{mark}"%'}
+    return bool(connection.execute(sa.text(sql("audit_log/decided")), asked).scalar())

@@ -35,6 +35,16 @@ class FlowRunState:
         return self.type in _FINAL
 
 
+@dataclass(frozen=True, slots=True)
+class FlowRun:
+    """n_started: how often it was started, retries too."""
+
+    id: str
+    state: FlowRunState
+    is_deployed: bool
+    n_started: int
+
+
 class Orchestrator:
     """One Prefect server. Answers 503 are asked again: its SQLite is busy now and then."""
 
@@ -85,17 +95,51 @@ class Orchestrator:
         return version
 
     def state_of(self, flow_run_id: str) -> FlowRunState:
-        state = self._ask("GET", f"/flow_runs/{flow_run_id}").get("state") or {}
-        return FlowRunState(
-            type=state.get("type") or "PENDING",
-            name=state.get("name") or "",
-            message=state.get("message") or "",
+        return _state(self._ask("GET", f"/flow_runs/{flow_run_id}"))
+
+    def find_flow_run(self, flow_run_id: str) -> FlowRun | None:
+        """None: this server knows no such flow run, or no longer."""
+        answer = self._ask("GET", f"/flow_runs/{flow_run_id}", fine=404)
+        if not answer:
+            return None
+        return FlowRun(
+            id=str(answer["id"]),
+            state=_state(answer),
+            is_deployed=answer.get("deployment_id") is not None,
+            n_started=answer.get("run_count") or 0,
         )
+
+    def retry(self, flow_run_id: str, why: str) -> bool:
+        """What Retry in the UI does. False: Prefect refused, since it runs again already."""
+        state = {"type": "SCHEDULED", "name": "AwaitingRetry", "message": why}
+        answer = self._ask("POST", f"/flow_runs/{flow_run_id}/set_state", {"state": state, "force": False})
+        return answer.get("status") == "ACCEPT"
+
+    def ensure_automation(self, automation: Mapping[str, Any]) -> bool:
+        """One automation of this name exists, as described. False: it did already."""
+        named = {"automations": {"name": {"any_": [automation["name"]]}}}
+        found = self._ask_for_list("/automations/filter", named)
+        if any(_is_described(one, automation) for one in found):
+            return False
+        for outdated in found:
+            self._ask("DELETE", f"/automations/{outdated['id']}")
+        self._ask("POST", "/automations/", automation)
+        return True
+
+    def _ask_for_list(self, path: str, body: Mapping[str, Any]) -> list[dict[str, Any]]:
+        found: list[dict[str, Any]] = self._answer("POST", path, body)
+        return found
 
     def _ask(
         self, method: str, path: str, body: Mapping[str, Any] | None = None, *, fine: int | None = None
     ) -> dict[str, Any]:
         """fine: a refusal that answers the question, and is returned as an empty answer."""
+        found: dict[str, Any] = self._answer(method, path, body, fine=fine)
+        return found
+
+    def _answer(
+        self, method: str, path: str, body: Mapping[str, Any] | None = None, *, fine: int | None = None
+    ) -> Any:
         give_up_at_s = time.monotonic() + BUSY_PATIENCE_S
         while True:
             try:
@@ -121,5 +165,28 @@ class Orchestrator:
                 f"Prefect's server at {self.api_url} refused {path} with {answer.status_code}; "
                 "its log is in var/prefect/server.log."
             )
-        found: dict[str, Any] = answer.json()
-        return found
+        return answer.json() if answer.content else {}
+
+
+def _state(flow_run: Mapping[str, Any]) -> FlowRunState:
+    state = flow_run.get("state") or {}
+    return FlowRunState(
+        type=state.get("type") or "PENDING",
+        name=state.get("name") or "",
+        message=state.get("message") or "",
+    )
+
+
+def _is_described(found: Any, wanted: Any) -> bool:
+    """Whether all that is wanted stands in what the server keeps, which adds fields and defaults of its own."""
+    if isinstance(wanted, Mapping):
+        return isinstance(found, Mapping) and all(
+            _is_described(found.get(key), value) for key, value in wanted.items()
+        )
+    if isinstance(wanted, list):
+        return (
+            isinstance(found, list)
+            and len(found) == len(wanted)
+            and all(any(_is_described(one, value) for one in found) for value in wanted)
+        )
+    return bool(found == wanted)

@@ -5,7 +5,8 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from data.ledger.audit import audit_run
-from data.runs import RunRecord, move_run, read_run
+from data.ledger.locking import lock_ledger
+from data.runs import RunRecord, move_run, move_within, read_run
 from messaging.runs import RunState
 
 if TYPE_CHECKING:
@@ -36,11 +37,19 @@ def close_again(store: Store, run: int, *, now: float) -> RunRecord:
 def close_run(store: Store, run: int, *, now: float) -> RunRecord:
     """Give a sending run its last state, if nothing of it is in flight or unclaimed any more; else leave it sending."""
     with store.read.connect() as connection:
-        terms = audit_run(connection, run, now=now).terms
-    end = last_state(terms)
-    if end is not None:
-        move_run(store, run, end, now=now)
+        is_over = last_state(audit_run(connection, run, now=now).terms) is not None
+    if is_over:
+        _close(store, run, now)
     return read_run(store, run)
+
+
+def _close(store: Store, run: int, now: float) -> None:
+    """Counted again in the move's own transaction: a decision or a claim may have come in between."""
+    with store.write.begin() as connection:
+        lock_ledger(connection)
+        end = last_state(audit_run(connection, run, now=now).terms)
+        if end is not None:
+            move_within(connection, run, end, None, now)
 
 
 def last_state(terms: Mapping[str, int]) -> RunState | None:

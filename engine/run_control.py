@@ -6,6 +6,7 @@ seconds, or one request. What is in flight is never touched; it settles as it co
 
 from __future__ import annotations
 
+import shlex
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
@@ -61,20 +62,23 @@ def pause_run(store: Store, run: int, *, by: str, now: float) -> RunRecord:
 
 
 def resume_run(store: Store, run: int, *, by: str, now: float) -> Resumed:
-    """A paused or stopped run may claim again; one that has nothing left gets its end. Raises CannotSteer, UnknownRun."""
+    """A paused or stopped run may claim again; one that has nothing left gets its end. Raises CannotSteer, UnknownRun.
+
+    A run that may send already, and that nobody works on, is returned as it is: it wants to be taken up.
+    """
     before = read_run(store, run)
     is_moved = before.state in _CAN_BE_RESUMED and _steer(
         store, run, RunState.SENDING, what="resume", by=by, now=now
     )
-    if not is_moved:
+    with store.read.connect() as connection:
+        end = last_state(audit_run(connection, run, now=now).terms)
+        is_worked = live_leases(connection, run, now) > 0
+    if not is_moved and (is_worked or read_run(store, run).state is not RunState.SENDING):
         record = read_run(store, run)
         raise CannotSteer(
             f"run {run} is {record.state.in_words} and cannot be resumed, only a run that is "
             f"{_in_words(_CAN_BE_RESUMED)} can; {_next_step(record)}"
         )
-    with store.read.connect() as connection:
-        end = last_state(audit_run(connection, run, now=now).terms)
-        is_worked = live_leases(connection, run, now) > 0
     # Unsent messages end a run too, but these are what it was resumed for.
     record = close_run(store, run, now=now) if end in _ENDS_BY_ITSELF else read_run(store, run)
     return Resumed(record, is_worked)
@@ -116,11 +120,16 @@ def stop_leftovers(store: Store, run: int, *, now: float) -> int:
 
 
 def how_to_start(run: RunRecord) -> str:
-    """What sends a run that may send and that nobody works on."""
+    """What sends a run that may send and that nobody works on, without `tidings up`."""
     return (
-        f"Retry its run in Prefect, or send {run.campaign} once more with --run-key {run.run_key}: "
-        "both go on where it stopped"
+        f"Start `tidings up` and ask `tidings resume {run.run}`, or give its `tidings send` line once more "
+        f"with --run-key {_quoted(run)}: both go on where it stopped"
     )
+
+
+def _quoted(run: RunRecord) -> str:
+    """The run key as a shell takes it."""
+    return shlex.quote(run.run_key or "")
 
 
 def _steer(store: Store, run: int, to: RunState, *, what: str, by: str, now: float) -> bool:
@@ -142,7 +151,10 @@ def _next_step(run: RunRecord) -> str:
         case RunState.PAUSED | RunState.STOPPED:
             return f"`tidings resume {number}` lets it go on."
         case RunState.FINISHED_WITH_UNSENT:
-            return f"to send what is left, {_lower(how_to_start(run))}."
+            return (
+                "to send what is left, Retry its run in Prefect, or give its `tidings send` line once more "
+                f"with --run-key {_quoted(run)}."
+            )
         case RunState.FINISHED_WITH_UNCONFIRMED:
             return f"`tidings resolve {number}` decides on what is in doubt."
         case RunState.CANCELLED:
@@ -151,7 +163,3 @@ def _next_step(run: RunRecord) -> str:
             return f"it may send already; `tidings status {number}` shows how far it is."
         case _:
             return f"`tidings status {number}` shows its account."
-
-
-def _lower(sentence: str) -> str:
-    return sentence[0].lower() + sentence[1:]

@@ -3,16 +3,19 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
+from datetime import UTC, datetime
 from typing import TYPE_CHECKING
 
 from prefect.artifacts import create_table_artifact
 
 from data.ledger.audit import audit_run
+from data.runs import read_run
 
 if TYPE_CHECKING:
     from data.runs import RunRecord
     from data.store.engine import Store
+    from data.unattended import Idle
 
 _PROGRESS = (
     "messages",
@@ -63,4 +66,23 @@ def show_failed_batches(run: int, part: int, failed: Mapping[int, str]) -> None:
         [{"batch": f"batch-{batch}", "what is left": message} for batch, message in failed.items()],
         key=f"failed-batches-run-{run}-part-{part}",
         description="Batches with something left to send. Retry sends it, and nothing else.",
+    )
+
+
+def show_waiting_runs(store: Store, waiting: Sequence[Idle]) -> None:
+    """Runs that were started without a worker and stopped half-way, each with the command that goes on with it."""
+    create_table_artifact(
+        [
+            {
+                "run": idle.run,
+                "campaign": read_run(store, idle.run).campaign,
+                "nobody works on it since": datetime.fromtimestamp(idle.since, UTC).isoformat(
+                    timespec="seconds"
+                ),
+                "what goes on with it": f"tidings resume {idle.run}",
+            }
+            for idle in waiting
+        ],
+        key="runs-that-wait",
+        description="Runs that may send, and that nobody works on",
     )

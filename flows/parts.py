@@ -1,10 +1,12 @@
-"""How a campaign run works through its parts: as deployed runs side by side, or here, one after the other."""
+"""How a run's parts are worked through: as deployed runs side by side, or here, one after the other."""
 
 from __future__ import annotations
 
 import time
 from collections.abc import Sequence
 from dataclasses import dataclass
+from datetime import UTC, datetime
+from itertools import groupby
 from typing import TYPE_CHECKING, Any
 from uuid import UUID
 
@@ -16,7 +18,8 @@ from prefect.exceptions import PrefectHTTPStatusError
 from prefect.states import AwaitingRetry
 
 from flows.send_part import send_part
-from flows.this_run import is_deployed, is_retry
+from flows.this_run import is_deployed
+from messaging.batches import part_of
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -25,7 +28,16 @@ if TYPE_CHECKING:
 
 PART_DEPLOYMENT = "send-part/house"
 POLL_S = 1.0
+CRASH_REPORT_S = 10.0
 PATIENCE_S = 120.0  # Prefect's server on SQLite answers 503 while it is busy
+
+
+@dataclass(frozen=True, slots=True)
+class PartToRun:
+    """part counts from 0. batches: only these of it; None: all."""
+
+    part: int
+    batches: tuple[int, ...] | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -37,17 +49,42 @@ class PartResult:
     message: str
 
 
-def run_parts(run: int, n_parts: int, *, at_once: int, on_end: Callable[[], None]) -> list[PartResult]:
-    """All parts of a run, in order. Blocks until each has ended, well or badly; on_end is called after each."""
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Work:
+    """The parts of one run to be worked through.
+
+    key: names their flow runs on Prefect's server; asked again under the same key, it gives the same ones back, however
+    they ended. unfinished: parts that have something to send. is_again: every part is run once more, also one that is
+    done; else a part that has ended is retried only when it failed, or something is left of it.
+    """
+
+    run: int
+    parts: Sequence[PartToRun]
+    key: str
+    unfinished: frozenset[int]
+    is_again: bool
+
+
+def run_parts(work: Work, *, at_once: int, on_end: Callable[[], None]) -> list[PartResult]:
+    """All these parts, in order. Blocks until each has ended, well or badly; on_end is called after each."""
     if is_deployed():
-        return _Deployed(run, on_end).work(range(n_parts), at_once)
-    return [_here(run, part, on_end) for part in range(n_parts)]
+        return _Deployed(work, on_end).work(at_once)
+    return [_here(work.run, part, on_end) for part in work.parts]
 
 
-def _here(run: int, part: int, on_end: Callable[[], None]) -> PartResult:
-    state = send_part(run, part, return_state=True)
+def parts_of(batches: Sequence[int]) -> list[PartToRun]:
+    """The parts that these batches lie in, each with those of them that it holds. batches: sorted."""
+    return [PartToRun(part, tuple(of_part)) for part, of_part in groupby(batches, key=part_of)]
+
+
+def _here(run: int, part: PartToRun, on_end: Callable[[], None]) -> PartResult:
+    state = send_part(run, part.part, _as_parameter(part), return_state=True)
     on_end()
-    return _result(part, state)
+    return _result(part.part, state)
+
+
+def _as_parameter(part: PartToRun) -> list[int] | None:
+    return None if part.batches is None else list(part.batches)
 
 
 def _result(part: int, state: State[Any]) -> PartResult:
@@ -57,53 +94,60 @@ def _result(part: int, state: State[Any]) -> PartResult:
 class _Deployed:
     """Parts as runs of their own, so that each can be retried alone and many machines share them."""
 
-    def __init__(self, run: int, on_end: Callable[[], None]) -> None:
-        self._run = run
+    def __init__(self, work: Work, on_end: Callable[[], None]) -> None:
+        self._work = work
         self._on_end = on_end
 
-    def work(self, parts: Sequence[int], at_once: int) -> list[PartResult]:
-        waiting = list(parts)
+    def work(self, at_once: int) -> list[PartResult]:
+        waiting = list(self._work.parts)
         running: dict[int, UUID] = {}
         ended: dict[int, PartResult] = {}
         with get_client(sync_client=True) as client:
             while waiting or running:
                 while waiting and len(running) < at_once:
                     part = waiting.pop(0)
-                    running[part] = self._start(client, part)
-                for part, run_id in list(running.items()):
+                    running[part.part] = self._start(client, part)
+                for number, run_id in list(running.items()):
                     state = self._state(client, run_id)
                     if state.is_final():
-                        ended[part] = _result(part, state)
-                        del running[part]
+                        ended[number] = _result(number, state)
+                        del running[number]
                         self._on_end()
                 if running:
                     time.sleep(POLL_S)
-        return [ended[part] for part in parts]
+        return [ended[part.part] for part in self._work.parts]
 
-    def _start(self, client: SyncPrefectClient, part: int) -> UUID:
+    def _start(self, client: SyncPrefectClient, part: PartToRun) -> UUID:
         """The one deployed run of this part. Asked again, Prefect gives the same one back, failed or not."""
         part_run = _patiently(
             lambda: run_deployment(
                 PART_DEPLOYMENT,
-                parameters={"run": self._run, "part": part},
+                parameters={"run": self._work.run, "part": part.part, "batches": _as_parameter(part)},
                 timeout=0,
                 as_subflow=True,
-                idempotency_key=f"run-{self._run}-part-{part}",
+                idempotency_key=f"{self._work.key}-part-{part.part}",
             )
         )
-        if is_retry():
-            self._retry(client, part_run.id)
+        state = self._state(client, part_run.id)
+        if state.is_final() and self._wants_a_retry(part.part, state):
+            self._retry(client, part_run.id, state)
         return UUID(str(part_run.id))
 
-    def _retry(self, client: SyncPrefectClient, run_id: UUID) -> None:
-        """A retried campaign run must retry its failed parts itself: Prefect hands them back as they ended."""
-        state = self._state(client, run_id)
-        if state.is_final() and not state.is_completed():
-            _patiently(
-                lambda: client.set_flow_run_state(
-                    run_id, AwaitingRetry(message="the campaign run was retried"), force=True
-                )
+    def _wants_a_retry(self, part: int, ended: State[Any]) -> bool:
+        """A part that was done may have something to send again: a person decided so on messages in doubt."""
+        return self._work.is_again or not ended.is_completed() or part in self._work.unfinished
+
+    def _retry(self, client: SyncPrefectClient, run_id: UUID, ended: State[Any]) -> None:
+        """Prefect hands an ended part back as it is, so whoever starts it again must retry it."""
+        if (
+            ended.is_crashed()
+        ):  # its worker reports the end of the process a moment later, and would end the retry too
+            time.sleep(max(0.0, CRASH_REPORT_S - (datetime.now(UTC) - ended.timestamp).total_seconds()))
+        _patiently(
+            lambda: client.set_flow_run_state(
+                run_id, AwaitingRetry(message=f"run {self._work.run} was started again"), force=True
             )
+        )
 
     def _state(self, client: SyncPrefectClient, run_id: UUID) -> State[Any]:
         state: State[Any] | None = _patiently(lambda: client.read_flow_run(run_id).state)

@@ -15,15 +15,16 @@ from config.settings import CHECKOUT
 from data.accounts import read_account
 from data.definitions import LoadedCampaign, load_campaign
 from data.runs import RunRecord, bind_run, read_run
+from data.unattended import claimable_batches
 from engine.closing import close_again, close_run, reopen_run
 from flows.artifacts import show_plan, show_progress
 from flows.clean_stop import clean_stop, end_with_worker
 from flows.collect_and_load import collect_and_load
 from flows.collecting import collect_beside
 from flows.parameters import CollectAndLoad, SendCampaign
-from flows.parts import PartResult, run_parts
+from flows.parts import PartResult, PartToRun, Work, run_parts
 from flows.this_run import has_ended, is_deployed, is_retry, occurrence, rename
-from messaging.batches import n_parts
+from messaging.batches import n_parts, part_of
 from messaging.errors import TidingsError
 from messaging.runs import RunState, run_key
 from tasks.plan_campaign import plan_campaign
@@ -31,6 +32,7 @@ from tasks.workplace import Workplace, open_workplace
 
 if TYPE_CHECKING:
     from data.instance import Instance
+    from data.store.engine import Store
 
 
 def name_before_run() -> str:
@@ -104,24 +106,45 @@ def _send(workplace: Workplace, run: RunRecord, params: SendCampaign) -> State[A
         planned = plan_campaign(run.run, params.campaign, consent=params.consent, again=params.again)
         run = read_run(store, planned)
         show_plan(run)
-    if is_retry():
+    is_meant = _is_meant(run, params)
+    if is_meant:
         run = reopen_run(store, run, now=time.time())
-    if run.state is not RunState.SENDING:
+    was_finished = run.state is RunState.FINISHED
+    if run.state is not RunState.SENDING and not (is_meant and was_finished):
         return Completed(name=_name_of_end(run), message=_not_sent(run))
-    if is_deployed():
+    if is_deployed() and not was_finished:
         collect_beside(run.run)
     parts = run_parts(
-        run.run,
-        n_parts(run.n_batches),
+        _work_of(store, run, is_again=was_finished and is_retry()),
         at_once=workplace.settings.parts_at_once,
         on_end=lambda: show_progress(store, run.run),
     )
+    if was_finished and all(part.is_done for part in parts):
+        return Completed(name=_name_of_end(run), message=_not_sent(run))
     run = close_run(store, run.run, now=time.time())
     if not is_deployed():
         collect_and_load(CollectAndLoad(run=run.run))
         run = close_again(store, run.run, now=time.time())
     show_progress(store, run.run)
-    return _as_state(run, parts)
+    return as_state(run, parts)
+
+
+def _is_meant(run: RunRecord, params: SendCampaign) -> bool:
+    """Whether this start is for this very run, so that what is left of it is to be sent: a Retry, or its key by hand."""
+    return is_retry() or (
+        occurrence() is None and params.run_key is not None and params.run_key == run.run_key
+    )
+
+
+def _work_of(store: Store, run: RunRecord, *, is_again: bool) -> Work:
+    unfinished = claimable_batches(store, run.run, now=time.time())
+    return Work(
+        run=run.run,
+        parts=[PartToRun(part) for part in range(n_parts(run.n_batches))],
+        key=f"run-{run.run}",
+        unfinished=frozenset(part_of(batch) for batch in unfinished),
+        is_again=is_again,
+    )
 
 
 def _is_planned_by_another(run: RunRecord) -> bool:
@@ -139,7 +162,8 @@ def _not_sent(run: RunRecord) -> str:
     return f"run {run.run} is {run.state.in_words}{reason}; this start sends nothing"
 
 
-def _as_state(run: RunRecord, parts: list[PartResult]) -> State[Any]:
+def as_state(run: RunRecord, parts: list[PartResult]) -> State[Any]:
+    """How a run stands after its parts, as its flow ends."""
     if run.state is RunState.CANCELLED:
         return Cancelled(message=_not_sent(run))
     failed = [part for part in parts if not part.is_done]

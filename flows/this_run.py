@@ -33,10 +33,10 @@ def occurrence() -> datetime | None:
     return flow_run.scheduled_start_time if is_scheduled else None
 
 
-def is_retried_alone() -> bool:
-    """A part that a person retries while its campaign run has ended: nobody else reopens and closes the run."""
+def is_alone_in_charge() -> bool:
+    """A part whose campaign run has ended, or that a person started by itself: nobody else reopens and closes the run."""
     parent = flow_run.parent_flow_run_id
-    return is_retry() and (parent is None or has_ended(parent))
+    return parent is None or has_ended(parent)
 
 
 def is_being_cancelled() -> bool:

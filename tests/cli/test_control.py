@@ -8,6 +8,7 @@ import pytest
 import sqlalchemy as sa
 from typer.testing import CliRunner
 
+from cli.children import free_port
 from cli.control import this_person
 from cli.main import app
 from data.instance import open_instance
@@ -18,6 +19,7 @@ from messaging.errors import TidingsError
 @pytest.fixture
 def instance(tmp_path, monkeypatch):
     monkeypatch.setenv("TIDINGS_VAR_DIR", str(tmp_path / "var"))
+    monkeypatch.setenv("TIDINGS_PREFECT_PORT", str(free_port()))  # where nobody is up
     monkeypatch.setenv("TIDINGS_STORE_URL", "")
     url = f"sqlite:///{tmp_path / 'var' / 'tidings.db'}"
     monkeypatch.setenv("TIDINGS_STORE_URL", url)
@@ -43,6 +45,7 @@ def test_a_run_is_paused_resumed_and_cancelled_by_its_key_or_its_number(instance
         "run": 1,
         "state": "sending",
         "is_worked": False,
+        "taken_up": None,
     }
     told = json.loads(ask("cancel", "1", "--json").stdout)
     assert told == {"run": 1, "state": "cancelled", "stopped": 5, "in_flight": 0}

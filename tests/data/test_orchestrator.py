@@ -9,7 +9,7 @@ from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 import pytest
 
 from data import orchestrator
-from data.orchestrator import FlowRunState, Orchestrator, OrchestratorError
+from data.orchestrator import FlowRun, FlowRunState, Orchestrator, OrchestratorError
 
 
 class Answers:
@@ -37,9 +37,10 @@ def server(answers):
             status, content = answers.planned.pop(0)
             self.send_response(status)
             self.end_headers()
-            self.wfile.write(json.dumps(content).encode())
+            if status != 204:
+                self.wfile.write(json.dumps(content).encode())
 
-        do_GET = do_POST = answer  # noqa: N815 - the library's names
+        do_GET = do_POST = do_DELETE = answer  # noqa: N815 - the library's names
 
         def log_message(self, *_):
             pass
@@ -117,3 +118,61 @@ def test_a_work_pool_that_is_there_already_is_fine(server, answers):
 )
 def test_a_flow_run_is_over_in_its_final_states_only(type_, is_final):
     assert FlowRunState(type_, "", "").is_final is is_final
+
+
+def test_a_flow_run_is_found_with_all_that_decides_on_a_retry(server, answers):
+    crashed = {"type": "CRASHED", "name": "Crashed", "message": "no heartbeat"}
+    answers.give(200, {"id": "r1", "state": crashed, "deployment_id": "d1", "run_count": 2})
+    answers.give(200, {"id": "r2", "state": None, "deployment_id": None})
+    answers.give(404, {"detail": "Not Found"})
+    assert server.find_flow_run("r1") == FlowRun("r1", FlowRunState(*crashed.values()), True, 2)
+    assert server.find_flow_run("r2") == FlowRun("r2", FlowRunState("PENDING", "", ""), False, 0)
+    assert server.find_flow_run("r3") is None
+
+
+@pytest.mark.parametrize(("status", "is_taken"), [("ACCEPT", True), ("ABORT", False)])
+def test_a_retry_is_what_the_ui_asks_for(server, answers, status, is_taken):
+    answers.give(201, {"status": status})
+    assert server.retry("r1", "nobody worked on run 1") is is_taken
+    state = {"type": "SCHEDULED", "name": "AwaitingRetry", "message": "nobody worked on run 1"}
+    assert answers.asked == [("POST", "/api/flow_runs/r1/set_state", {"state": state, "force": False})]
+
+
+AUTOMATION = {
+    "name": "zombies",
+    "trigger": {"expect": ["a", "b"], "within": 90},
+    "actions": [{"state": "CRASHED"}],
+}
+
+
+def kept(**changes):
+    """As the server keeps it: in an order of its own, with fields and defaults of its own."""
+    trigger = {"expect": ["b", "a"], "within": 90.0, "id": "t1"}
+    actions = [{"state": "CRASHED", "force": False}]
+    return {"id": "a1", "name": "zombies", "trigger": trigger, "actions": actions, "tags": [], **changes}
+
+
+def test_an_automation_is_made_once(server, answers):
+    answers.give(200, [])
+    answers.give(201, kept())
+    answers.give(200, [kept()])
+    assert [server.ensure_automation(AUTOMATION), server.ensure_automation(AUTOMATION)] == [True, False]
+    assert [path for _, path, _ in answers.asked] == [
+        "/api/automations/filter",
+        "/api/automations/",
+        "/api/automations/filter",
+    ]
+
+
+@pytest.mark.parametrize(
+    "changes", [{"actions": []}, {"trigger": {"expect": ["a", "c"], "within": 90}}, {"trigger": None}]
+)
+def test_an_automation_that_reads_otherwise_is_made_anew(server, answers, changes):
+    answers.give(200, [kept(**changes)])
+    answers.give(204, None)
+    answers.give(201, kept())
+    assert server.ensure_automation(AUTOMATION)
+    assert [(method, path) for method, path, _ in answers.asked][1:] == [
+        ("DELETE", "/api/automations/a1"),
+        ("POST", "/api/automations/"),
+    ]

@@ -86,6 +86,12 @@ def test_resuming_a_run_with_unsent_messages_leaves_it_sending(bench):
     assert resume(bench).run.state is RunState.SENDING
 
 
+def test_a_sending_run_that_nobody_works_on_is_returned_to_be_taken_up_and_nothing_is_logged(bench):
+    resumed = resume(bench)
+    assert (resumed.run.state, resumed.is_worked) == (RunState.SENDING, False)
+    assert audit_log(bench) == []
+
+
 def test_a_stopped_run_is_resumed_too(bench):
     bench.move_run("stopped")
     assert resume(bench).run.state is RunState.SENDING
@@ -140,6 +146,7 @@ def test_every_decision_is_logged_with_who_and_when_and_a_refused_one_is_not(ben
 )
 def test_from_every_state_a_command_moves_the_run_or_says_why_not(bench, before, act, after):
     bench.move_run(before.value)
+    bench.take()  # somebody works on it
     by_command = after in TRANSITIONS[before]
     if act is resume:
         by_command = before in {RunState.PAUSED, RunState.STOPPED}

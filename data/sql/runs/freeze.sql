@@ -3,7 +3,7 @@ update runs
 set
     run_key = :run_key,
     state = :to,
-    state_reason = null,
+    state_reason = :reason,
     state_at = :now,
     frozen_at = :now,
     started_at = case when :to = 'sending' then :now end,

@@ -1,0 +1,44 @@
+"""What is swept every two minutes, each safe to repeat and to run beside sending flows."""
+
+from __future__ import annotations
+
+import time
+
+from prefect import task
+from prefect.cache_policies import NO_CACHE
+from prefect.settings import PREFECT_API_URL
+
+from data.orchestrator import Orchestrator
+from data.runs import read_run
+from data.unattended import Idle
+from engine.housekeeping import Swept, sweep
+from engine.loading import tidy_lake
+from engine.waking import Way, wake_run
+from tasks.discretion import discreet
+from tasks.workplace import this_workplace
+
+
+@task(name="sweep the ledger", task_run_name="sweep", cache_policy=NO_CACHE, persist_result=False)
+@discreet
+def sweep_ledger() -> Swept:
+    """Leases of the dead, leftovers of cancelled runs, plans that never froze, runs that are over."""
+    return sweep(this_workplace().instance.store, now=time.time())
+
+
+@task(
+    name="take up a run", task_run_name="take-up-run-{idle.run}", cache_policy=NO_CACHE, persist_result=False
+)
+@discreet
+def take_up(idle: Idle) -> Way:
+    """Let somebody send what is left of a run that nobody works on."""
+    run = read_run(this_workplace().instance.store, idle.run)
+    server = Orchestrator(str(PREFECT_API_URL.value()))
+    return wake_run(server, run, by="keep_house", since=idle.since, now=time.time()).way
+
+
+@task(name="tidy the lake", task_run_name="tidy", cache_policy=NO_CACHE, persist_result=False)
+@discreet
+def tidy() -> int:
+    """Files of the lake that nobody names, such as those of a plan that was never frozen. How many were removed."""
+    instance = this_workplace().instance
+    return len(tidy_lake(instance.store, instance.lake, now=time.time()))
