@@ -31,6 +31,7 @@ class MemoryStore:
         pooled = write.raw_connection()
         self.driver: sqlite3.Connection = pooled.driver_connection  # type: ignore[assignment]
         pooled.close()  # the pool keeps it: there is only one
+        self.connection = write.connect()
         self._empty = self.driver.serialize()
 
     @staticmethod
@@ -42,7 +43,8 @@ class MemoryStore:
         """Forget what was played before, and write the run of this scenario."""
         self.driver.deserialize(self._empty)
         n = sum(scenario.batch_sizes)
-        with self.store.write.begin() as connection:
+        connection = self.connection
+        with connection.begin():
             connection.execute(
                 sa.insert(accounts).values(account=ACCOUNT, kind="simulator", rate_mps=scenario.rate_mps)
             )

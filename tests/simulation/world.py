@@ -102,8 +102,8 @@ class World:
     def commit(self, fn: Callable[..., Any], *args: Any, check: Check | None = None) -> Any:
         """One transaction, and if it changed anything, the ledger adds up after it and agrees with the gateway."""
         n_before = self.memory.driver.total_changes
-        with self.memory.store.write.begin() as connection:
-            answer = fn(connection, *args, self.wall_clock())
+        with self.memory.connection.begin():
+            answer = fn(self.memory.connection, *args, self.wall_clock())
         self.note(f"{fn.__name__}: {answer}")
         changes = self._look(fn.__name__) if self.memory.driver.total_changes != n_before else []
         if check is not None:
@@ -112,9 +112,9 @@ class World:
 
     def lose_commit(self, fn: Callable[..., Any], *args: Any) -> None:
         """The transaction is done and undone: the connection broke before its commit."""
-        with self.memory.store.write.connect() as connection:
-            fn(connection, *args, self.wall_clock())
-            connection.rollback()
+        with self.memory.connection.begin() as transaction:
+            fn(self.memory.connection, *args, self.wall_clock())
+            transaction.rollback()
         self.note(f"{fn.__name__} was undone")
         self.counts["lost commits"] += 1
 
