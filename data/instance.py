@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+import shutil
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import closing, contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -13,8 +14,8 @@ import sqlalchemy as sa
 from data.accounts import ensure_simulator_account
 from data.keys import Keys, KeysError, load_keys
 from data.sql import sql
-from data.store.engine import Store
-from data.store.migrate import StoreError, prepare_store
+from data.store.engine import Store, open_store
+from data.store.migrate import StoreError, is_empty, prepare_store
 from messaging.errors import TidingsError
 
 if TYPE_CHECKING:
@@ -35,6 +36,7 @@ class Instance:
     var_dir: Path
     store: Store
     keys: Keys
+    instance_id: str
 
     @property
     def lake(self) -> Path:
@@ -54,15 +56,15 @@ def open_instance(
     Raises VarDirError, StoreError or KeysError.
     """
     make_var_dir(var_dir)
-    refuse_half_restored(var_dir)
+    _refuse_half_restored(var_dir, store_url)
     store = prepare_store(store_url, now=now)
     try:
-        check = read_identity(store).keys_check
-        keys = load_keys(var_dir, sealing=sealing, pseudonym=pseudonym, check=check)
-        if check is None:
+        identity = read_identity(store)
+        keys = load_keys(var_dir, sealing=sealing, pseudonym=pseudonym, check=identity.keys_check)
+        if identity.keys_check is None:
             _bind_keys(store, keys)
         ensure_simulator_account(store)
-        yield Instance(var_dir, store, keys)
+        yield Instance(var_dir, store, keys, identity.instance_id)
     finally:
         store.close()
 
@@ -87,10 +89,20 @@ def read_identity(store: Store) -> Identity:
     return Identity(*row)
 
 
-def refuse_half_restored(var_dir: Path) -> None:
-    """Raises VarDirError when a restore into the folder was cut off: nothing may be made beside what it left."""
-    if (var_dir / RESTORING).exists():
+def has_identity(store_url: str) -> bool:
+    """Whether the store is there, and somebody's: a restore has come to its end."""
+    if is_empty(store_url):
+        return False
+    with closing(open_store(store_url)) as store, store.read.connect() as connection:
+        return connection.execute(sa.text(sql("instance/read"))).one_or_none() is not None
+
+
+def _refuse_half_restored(var_dir: Path, store_url: str) -> None:
+    """Nothing may be made beside what a restore left that was cut off."""
+    left_over = var_dir / RESTORING
+    if left_over.exists() and not has_identity(store_url):
         raise VarDirError(f"a restore into {var_dir} was cut off; run `tidings restore` once more.")
+    shutil.rmtree(left_over, ignore_errors=True)
 
 
 def _bind_keys(store: Store, keys: Keys) -> None:
@@ -111,7 +123,7 @@ def make_var_dir(var_dir: Path) -> None:
         var_dir.chmod(0o700)
         probe = var_dir / ".writable"
         probe.touch(mode=0o600)
-        probe.unlink()
+        probe.unlink(missing_ok=True)  # another process looks at the same time
     except OSError as error:
         raise VarDirError(
             f"the folder {var_dir} cannot be written ({error.strerror}); "
