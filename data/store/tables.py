@@ -87,6 +87,8 @@ runs = sa.Table(
     sa.Column("validity_s", sa.Integer, nullable=False, server_default="172800"),
     sa.Column("folder", sa.Text),
     sa.Column("same_plan_as", sa.Integer, comment="the run that this very plan was frozen as before"),
+    sa.Column("guards", sa.Text, comment="JSON: which failures stop it; null: as by default"),
+    sa.Column("recent", sa.Text, comment="JSON: how its latest messages went, for the guards"),
     sqlite_autoincrement=True,  # a run number is never given out twice: references carry it
 )
 

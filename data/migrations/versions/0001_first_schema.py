@@ -259,6 +259,12 @@ def upgrade() -> None:
             nullable=True,
             comment="the run that this very plan was frozen as before",
         ),
+        sa.Column(
+            "guards", sa.Text(), nullable=True, comment="JSON: which failures stop it; null: as by default"
+        ),
+        sa.Column(
+            "recent", sa.Text(), nullable=True, comment="JSON: how its latest messages went, for the guards"
+        ),
         sa.PrimaryKeyConstraint("run"),
         sa.UniqueConstraint("flow_run_id"),
         sa.UniqueConstraint("run_key"),
