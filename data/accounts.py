@@ -62,9 +62,7 @@ def read_account(store: Store, name: str, *, sealing_key: bytes) -> Account:
     with store.read.connect() as connection:
         row = connection.execute(sa.text(sql("accounts/read")), {"account": name}).one_or_none()
         if row is None:
-            known = (
-                connection.execute(sa.text("select account from accounts order by account")).scalars().all()
-            )
+            known = connection.execute(sa.text(sql("accounts/names"))).scalars().all()
             raise UnknownAccount(
                 f"there is no gateway account {name!r}; known: {', '.join(known) or 'none'}."
             )
@@ -76,6 +74,14 @@ def read_account(store: Store, name: str, *, sealing_key: bytes) -> Account:
         rate_mps=row.rate_mps,
         concurrency=row.concurrency,
     )
+
+
+def check_credentials(store: Store, *, sealing_key: bytes) -> None:
+    """Raises CredentialsSealed when the credentials of an account do not open with this key."""
+    with store.read.connect() as connection:
+        names = connection.execute(sa.text(sql("accounts/names"))).scalars().all()
+    for name in names:
+        read_account(store, name, sealing_key=sealing_key)
 
 
 def save_account(store: Store, account: Account, *, sealing_key: bytes) -> None:

@@ -11,6 +11,7 @@ import orjson
 import sqlalchemy as sa
 
 from data.ledger.locking import lock_ledger
+from data.restores import refuse_unknown_repeat, why_nobody_sends
 from data.sql import sql
 from messaging.batches import part_of
 from messaging.errors import TidingsError
@@ -217,7 +218,8 @@ def accounts_of_runs(store: Store, run: int | None = None) -> list[str]:
 def move_run(store: Store, run: int, to: RunState, *, reason: str | None = None, now: float) -> bool:
     """Move a run to another state if the table of transitions allows it from where it stands, and tell the events.
 
-    False: it stands where no move leads there, or somebody was faster; nothing was changed. reason: one sentence.
+    False: it stands where no move leads there, or somebody was faster, or nobody may send yet after a restore; nothing
+    was changed. reason: one sentence.
     """
     with store.write.begin() as connection:
         lock_ledger(connection)  # before the run's own row, as everybody does
@@ -253,8 +255,9 @@ def freeze_run(
 
     publish: moves the files into their place; called when nothing speaks against the plan any more, while no other
     transaction can freeze this run. repeats_since: refuse when the same text went to the same source after this
-    instant (None: do not ask).
-    A run that is frozen already is returned as it is. Raises AlreadyPlanned, RepeatRefused and RunNotPlanned.
+    instant, or may have gone while this store knew nothing (None: do not ask).
+    A run that is frozen already is returned as it is; one that nobody may send yet after a restore starts paused.
+    Raises AlreadyPlanned, RepeatRefused, RepeatUnknown and RunNotPlanned.
     """
     with store.write.begin() as connection:
         lock_ledger(connection)
@@ -264,10 +267,12 @@ def freeze_run(
         _refuse_taken_key(connection, run, run_key)
         if repeats_since is not None:
             _refuse_repeat(connection, run, summary, repeats_since)
-        _freeze_row(connection, run, run_key, summary, folder, to, now)
+        reason = why_nobody_sends(connection)
+        start = to if reason is None else RunState.PAUSED
+        _freeze_row(connection, run, run_key, summary, folder, start, reason, now)
         _insert_batches(connection, run, batches)
         _insert_twins(connection, run, twins, now)
-        _write_event(connection, run, to, None, now)
+        _write_event(connection, run, start, reason, now)
         if publish is not None:
             publish()
         return _read(connection, run)
@@ -283,6 +288,7 @@ def _refuse_repeat(connection: Connection, run: int, summary: PlanSummary, since
     earlier = _repeated(connection, run, summary, since)
     if earlier is not None:
         raise RepeatRefused(earlier)
+    refuse_unknown_repeat(connection, since)
 
 
 def _freeze_row(
@@ -292,6 +298,7 @@ def _freeze_row(
     summary: PlanSummary,
     folder: str,
     to: RunState,
+    reason: str | None,
     now: float,
 ) -> None:
     frozen = connection.execute(
@@ -300,6 +307,7 @@ def _freeze_row(
             "run": run,
             "run_key": run_key,
             "to": to.value,
+            "reason": reason,
             "now": now,
             "folder": folder,
             "source_fingerprint": summary.source_fingerprint,

@@ -2,17 +2,17 @@
 
 from __future__ import annotations
 
-import fcntl
 from collections.abc import Iterable, Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import AbstractContextManager
 from pathlib import Path
 
 import polars as pl
 import pyarrow as pa
 import pyarrow.parquet as pq
 
+from data.file_lock import only_one
 from data.lake.schemas import EVENTS, MESSAGES, RUNS
-from data.whole_files import make_private_folder, whole_file
+from data.whole_files import whole_file
 from messaging.schemas import EXCLUDED_TWIN, PLANNED_TWIN, REJECTS_TWIN
 
 SCHEMAS = {
@@ -26,17 +26,9 @@ SCHEMAS = {
 LOCK_FILE = ".loader.lock"
 
 
-@contextmanager
-def only_loader(lake: Path) -> Iterator[bool]:
-    """True: nobody else loads this lake until the block ends. False: somebody does. A dead loader holds nothing."""
-    make_private_folder(lake)
-    with (lake / LOCK_FILE).open("a") as lock:
-        try:
-            fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        except BlockingIOError:
-            yield False
-        else:
-            yield True
+def only_loader(lake: Path) -> AbstractContextManager[bool]:
+    """True: nobody else loads this lake until the block ends. False: somebody does."""
+    return only_one(lake / LOCK_FILE)
 
 
 def file_of_export(kind: str, export: int, run: int | None = None) -> str:

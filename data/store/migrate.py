@@ -9,6 +9,8 @@ from __future__ import annotations
 import os
 import sqlite3
 import uuid
+from collections.abc import Iterator
+from contextlib import closing, contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -44,18 +46,42 @@ def prepare_store(url: str, *, now: float) -> Store:
     _make_private(url)
     store = open_store(url)
     try:
-        if _version(store) != HEAD:
-            _migrate(store, now)
-    except StoreIsNewer:
+        with _in_one_sentence(url):
+            if _version(store) != HEAD:
+                _migrate(store, now)
+    except TidingsError:
         store.close()
         raise
+    return store
+
+
+def is_empty(url: str) -> bool:
+    """Whether nothing stands at the place of a store: no file, or a database without a table. Raises StoreError."""
+    _refuse_unreadable(url)
+    path = sqlite_path(url)
+    if path is not None:
+        return not any(path.with_name(path.name + suffix).exists() for suffix in ("", "-wal", "-shm"))
+    with closing(open_store(url)) as store, _in_one_sentence(url), store.read.connect() as connection:
+        return not sa.inspect(connection).get_table_names()
+
+
+def drop_tables(url: str) -> None:
+    """Empty a database again that nobody but us has filled."""
+    with closing(open_store(url)) as store, _in_one_sentence(url), store.write.begin() as connection:
+        found = sa.MetaData()
+        found.reflect(connection)
+        found.drop_all(connection)
+
+
+@contextmanager
+def _in_one_sentence(url: str) -> Iterator[None]:
+    try:
+        yield
     except (sa.exc.DatabaseError, sqlite3.DatabaseError) as error:
-        store.close()
         raise StoreError(
             f"the store {_shown(url)} cannot be opened ({_first_line(error)}); "
             "check that its folder exists and may be written, or set TIDINGS_STORE_URL."
         ) from None
-    return store
 
 
 def _version(store: Store) -> str | None:
@@ -85,10 +111,7 @@ def _migrate(store: Store, now: float) -> None:
         if found == HEAD:  # another process was faster
             return
         if found is not None and found not in known:
-            raise StoreIsNewer(
-                f"the store {_shown(store.url)} has schema {found} and this Tidings knows up to {HEAD}, "
-                "so nothing was changed; update Tidings (git pull, make install)."
-            )
+            raise StoreIsNewer(too_new(f"the store {_shown(store.url)}", found))
         if found is not None:
             _keep_a_copy(store, found)
         config.attributes["connection"] = connection
@@ -98,6 +121,14 @@ def _migrate(store: Store, now: float) -> None:
                 sa.text(sql("instance/insert")),
                 {"instance_id": uuid.uuid4().hex, "keys_check": None, "now": now},
             )
+
+
+def too_new(what: str, schema: str) -> str:
+    """Why something of a later Tidings is refused."""
+    return (
+        f"{what} has schema {schema} and this Tidings knows up to {HEAD}, so nothing was changed; "
+        "update Tidings (git pull, make install)."
+    )
 
 
 def _keep_a_copy(store: Store, version: str) -> None:

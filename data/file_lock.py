@@ -1,0 +1,23 @@
+"""One process at a time, by a lock on a file that a dead process does not hold."""
+
+from __future__ import annotations
+
+import fcntl
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+from data.whole_files import make_private_folder
+
+
+@contextmanager
+def only_one(lock_file: Path) -> Iterator[bool]:
+    """True: nobody else is in such a block until this one ends. False: somebody is."""
+    make_private_folder(lock_file.parent)
+    with lock_file.open("a") as lock:
+        try:
+            fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError:
+            yield False
+        else:
+            yield True
