@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import shutil
+from concurrent.futures import ThreadPoolExecutor
 
 import pytest
 import sqlalchemy as sa
 from pydantic import SecretStr
 
-from data.instance import RESTORING, VarDirError, open_instance, read_identity
+from data.instance import RESTORING, VarDirError, make_var_dir, open_instance, read_identity
 from data.keys import KeysError
 from data.store.migrate import StoreError
 
@@ -58,3 +59,8 @@ def test_nothing_is_made_beside_a_restore_that_was_cut_off(tmp_path):
     with pytest.raises(VarDirError, match="once more"), start(tmp_path):
         pass
     assert not (tmp_path / "store.db").exists()
+
+
+def test_several_processes_may_open_the_folder_at_the_same_instant(tmp_path):
+    with ThreadPoolExecutor(8) as threads:
+        list(threads.map(make_var_dir, [tmp_path / "var"] * 400))
