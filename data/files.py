@@ -12,10 +12,7 @@ import pyarrow.parquet as pq
 from data.whole_files import whole_file
 from messaging.batches import BATCHES_PER_PART, BatchRef, part_of
 from messaging.errors import TidingsError
-
-# A spreadsheet takes a cell that begins so for a formula and runs it; a plain number with its plus is none.
-_FORMULA = r"^[=+\-@\t\r]"
-_PHONE_NUMBER = r"^\+[0-9]+$"
+from messaging.formula_cells import escaped
 
 
 class RunFileError(TidingsError):
@@ -75,14 +72,9 @@ def write_parquet(frame: pl.DataFrame, path: Path, *, rows_per_group: int | None
 def write_csv_for_people(frame: pl.DataFrame, path: Path) -> None:
     """UTF-8 with the mark that spreadsheets want; what they would run as a formula begins with an apostrophe."""
     texts = [name for name, kind in frame.schema.items() if kind == pl.String]
-    harmless = frame.with_columns(_not_a_formula(pl.col(name)).alias(name) for name in texts)
+    harmless = frame.with_columns(escaped(pl.col(name)).alias(name) for name in texts)
     with whole_file(path) as file:
         harmless.write_csv(file, include_bom=True)
-
-
-def _not_a_formula(text: pl.Expr) -> pl.Expr:
-    is_formula = text.str.contains(_FORMULA) & ~text.str.contains(_PHONE_NUMBER)
-    return pl.when(is_formula).then(pl.concat_str(pl.lit("'"), text)).otherwise(text)
 
 
 def read_batch(folder: Path, ref: BatchRef) -> pl.DataFrame:

@@ -1,93 +1,67 @@
-"""Contact files to rows of text: CSV of any kind, XLSX and Parquet.
+"""Sources of contacts to rows of text: CSV of any kind, XLSX, Parquet, JSON lines, also packed by gzip or zip.
 
-Nothing is guessed in silence and no row gets lost: what was found without being told is a notice, and a row that cannot
+Nothing is guessed in silence and no row gets lost: what was found without being told is shown, and a row that cannot
 be read is a reject.
 """
 
 from __future__ import annotations
 
 import hashlib
-from dataclasses import dataclass
-from enum import StrEnum
+import os
+from contextlib import ExitStack
+from io import BufferedReader
 from pathlib import Path
 
-import polars as pl
-
+from data.readers.archives import is_zip_of_a_file, unpack_gzip, unpack_zip
 from data.readers.csv_text import read_csv
 from data.readers.excel import read_excel
-from data.readers.grid import Found, Grid, Told, rows_in_words
-from data.readers.headers import clean_headers
+from data.readers.grid import Found, Grid, ReadRule, Told
+from data.readers.json_lines import read_json_lines
 from data.readers.parquet import read_parquet
+from data.readers.source import Source, source_of
+from data.spool import ROWS_OF_A_CHUNK
 from messaging.errors import SourceError
-from messaging.schemas import REJECTS
 
 __all__ = ["ReadRule", "Source", "read_source"]
 
-
-class ReadRule(StrEnum):
-    """Why a row of a file could not be read."""
-
-    RAGGED_ROW = "ragged_row"
-
-    @property
-    def sentence(self) -> str:
-        return (
-            "The row has more values than the file has columns; put quotes around a value that holds the separator, "
-            "or remove what is too much."
-        )
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Source:
-    """A contact file, read.
-
-    frame: RAW + the file's columns as text under cleaned names; empty cells are null, rows with nothing in them are
-    left out. rejects: REJECTS. headers: cleaned name → as written. fingerprint: SHA-256 of the bytes.
-    n_rows: the rows that hold anything, rejects among them.
-    """
-
-    name: str
-    frame: pl.DataFrame
-    rejects: pl.DataFrame
-    headers: dict[str, str]
-    fingerprint: str
-    notices: list[str]
-
-    @property
-    def n_rows(self) -> int:
-        return self.frame.height + self.rejects.height
+_HEAD_BYTES = 512
 
 
 def read_source(
-    path: Path, *, separator: str | None = None, encoding: str | None = None, sheet: str | None = None
+    path: Path,
+    *,
+    separator: str | None = None,
+    encoding: str | None = None,
+    sheet: str | None = None,
+    folder: Path | None = None,
+    rows_per_chunk: int = ROWS_OF_A_CHUNK,
 ) -> Source:
     """Read a contact file; what is told goes before what would be found. Its content decides what it is, not its name.
 
+    folder: where a large file is put aside while it is worked on (data.spool).
     Raises SourceError, one sentence with the file's name and the next step, when it is missing, empty or unreadable.
     """
-    file = Found(path, _bytes_of(path))
-    grid = _read_grid(file, Told(separator=separator, encoding=encoding, sheet=sheet))
-    headers, notices = clean_headers(grid.header)
-    frame = grid.frame.rename(dict(zip(grid.frame.columns[1:], headers, strict=True)))
-    frame, blank_rows = _without_blank_rows(frame)
-    unnamed = [name for name, written in headers.items() if not written and frame[name].is_null().all()]
-    if not (frame.height or grid.long_rows):
-        raise SourceError(f"{file.name}: there is a header row but no contact below it. Export it again.")
-    return Source(
-        name=file.name,
-        frame=frame.drop(unnamed),
-        rejects=_rejects(grid),
-        headers={name: written for name, written in headers.items() if name not in unnamed},
-        fingerprint=hashlib.sha256(file.content).hexdigest(),
-        notices=[*grid.notices, *notices, *_notice_of_blank_rows(blank_rows, file.name)],
-    )
+    with ExitStack() as open_files:
+        stream = open_files.enter_context(_opened(path))
+        before = _state(stream)
+        fingerprint = hashlib.file_digest(stream, "sha256").hexdigest()
+        file = _unpacked(Found(path.name, stream), folder, open_files)
+        grid = _read_grid(file, Told(separator=separator, encoding=encoding, sheet=sheet))
+        source = source_of(
+            grid, name=path.name, fingerprint=fingerprint, folder=folder, rows_per_chunk=rows_per_chunk
+        )
+        if _state(stream) != before:
+            raise SourceError(
+                f"{path.name} was changed while it was being read. Try again when it is complete."
+            )
+    return source
 
 
-def _bytes_of(path: Path) -> bytes:
+def _opened(path: Path) -> BufferedReader:
     if path.is_dir():
         raise SourceError(f"{path.name} is a folder. Name the file with the contacts in it.")
     try:
-        return path.read_bytes()
+        return path.open("rb")
     except FileNotFoundError:
         raise SourceError(f"{path}: there is no such file. Check the name and the folder.") from None
     except OSError as error:
@@ -96,54 +70,58 @@ def _bytes_of(path: Path) -> bytes:
         ) from None
 
 
+def _state(stream: BufferedReader) -> tuple[int, int]:
+    state = os.fstat(stream.fileno())
+    return state.st_size, state.st_mtime_ns
+
+
+def _unpacked(file: Found, folder: Path | None, open_files: ExitStack) -> Found:
+    head = file.head(4)
+    if head.startswith(b"\x1f\x8b"):
+        inner = unpack_gzip(file, folder)
+    elif head.startswith(b"PK\x03\x04") and is_zip_of_a_file(file):
+        inner = unpack_zip(file, folder)
+    else:
+        return file
+    open_files.callback(inner.close)
+    if inner.head(2) == b"\x1f\x8b" or (inner.head(4) == b"PK\x03\x04" and is_zip_of_a_file(inner)):
+        raise SourceError(
+            f"{inner.name} is an archive inside an archive. Unpack it and name the list itself."
+        )
+    return inner
+
+
 def _read_grid(file: Found, told: Told) -> Grid:
     """By the first bytes, for a file's ending is only what somebody called it."""
-    content = file.content
-    if content.startswith(b"PAR1"):
+    head = file.head(_HEAD_BYTES)
+    if head.startswith(b"PAR1"):
         return read_parquet(file)
-    if content.startswith((b"PK\x03\x04", b"\xd0\xcf\x11\xe0")):
+    if head.startswith((b"PK\x03\x04", b"\xd0\xcf\x11\xe0")):
         return read_excel(file, told)
     for magic, kind in _OTHER_KINDS.items():
-        if content.startswith(magic):
-            raise SourceError(f"{file.name} is {kind}. Give the contacts as CSV, XLSX or Parquet.")
+        if head.lstrip().lower().startswith(magic):
+            raise SourceError(
+                f"{file.name} is {kind}. Give the contacts as CSV, XLSX, Parquet or JSON lines."
+            )
+    if head.removeprefix(b"\xef\xbb\xbf").lstrip().startswith((b'{"', b"{ ", b"{}", b"[{", b"[ ", b"[\n")):
+        return read_json_lines(file, told)
     return read_csv(file, told)
 
 
 _OTHER_KINDS = {
-    b"\x1f\x8b": "a gzip archive; unpack it first",
-    b"%PDF": "a PDF, which holds no table",
+    b"%pdf": "a PDF, which holds no table",
     b"{\\rtf": "a text document",
     b"<html": "a web page",
-    b"<!DOCTYPE": "a web page",
-    b"SQLite format 3": "an SQLite database",
+    b"<!doctype": "a web page",
+    b"<?xml": "an XML document",
+    b"sqlite format 3": "an SQLite database",
+    b"arrow1": "an Arrow file",
+    b"obj\x01": "an Avro file",
+    b"bzh": "a bzip2 archive; unpack it first",
+    b"7z\xbc\xaf\x27\x1c": "a 7z archive; unpack it first",
+    b"rar!": "a RAR archive; unpack it first",
+    b"\xfd7zxz": "an xz archive; unpack it first",
+    b"\x28\xb5\x2f\xfd": "a Zstandard archive; unpack it first",
+    b"\x89png": "a picture",
+    b"\xff\xd8\xff": "a picture",
 }
-
-
-def _without_blank_rows(frame: pl.DataFrame) -> tuple[pl.DataFrame, list[int]]:
-    """Asked column by column of the rows that were blank so far: after the first one hardly any is left."""
-    blank = pl.int_range(frame.height, dtype=pl.UInt32, eager=True)
-    for column in frame.drop("source_row").get_columns():
-        cells = column.gather(blank)
-        blank = blank.filter(cells.is_null() | ~cells.str.contains(r"\S").fill_null(value=False))
-        if not len(blank):
-            return frame, []
-    is_blank = pl.Series([False]).new_from_index(0, frame.height).scatter(blank, values=True)
-    return frame.filter(~is_blank), frame["source_row"].gather(blank).to_list()
-
-
-def _notice_of_blank_rows(rows: list[int], file: str) -> list[str]:
-    if not rows:
-        return []
-    verb = "is" if len(rows) == 1 else "are"
-    return [f"{file}: {rows_in_words(rows)} {verb} blank and not counted."]
-
-
-def _rejects(grid: Grid) -> pl.DataFrame:
-    return pl.DataFrame(
-        [
-            (row.source_row, None, row.raw_value, ReadRule.RAGGED_ROW.value, ReadRule.RAGGED_ROW.sentence)
-            for row in grid.long_rows
-        ],
-        schema=REJECTS,
-        orient="row",
-    )

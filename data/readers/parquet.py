@@ -2,36 +2,62 @@
 
 from __future__ import annotations
 
-import io
+from collections.abc import Iterator
 
 import polars as pl
+import pyarrow as pa
+import pyarrow.parquet as pq
 from polars import selectors as cs
 
-from data.readers.grid import Found, Grid
+from data.readers.grid import Found, Grid, Piece, column_names
+from data.spool import ROWS_OF_A_CHUNK
 from messaging.errors import SourceError
 
 
 def read_parquet(file: Found) -> Grid:
     """Rows are numbered as in a spreadsheet, the first one 2. Columns of lists or records are left out with a notice.
 
-    Raises SourceError for a file that is damaged.
+    Raises SourceError, here or from the pieces, for a file that is damaged.
     """
     try:
-        frame = pl.read_parquet(io.BytesIO(file.content))
-    except (pl.exceptions.PolarsError, OSError):
-        raise SourceError(
-            f"{file.name}: the Parquet file cannot be read; it may be cut off. Write it again."
-        ) from None
-    nested = frame.select(cs.nested() | cs.binary() | cs.object()).columns
-    flat = frame.drop(nested)
-    if not flat.width:
+        parquet = pq.ParquetFile(file.rewound())
+        sample = pl.DataFrame(pl.from_arrow(parquet.schema_arrow.empty_table()))
+    except (pl.exceptions.PolarsError, OSError, pa.ArrowException):
+        raise _damaged(file) from None
+    nested = sample.select(cs.nested() | cs.binary() | cs.object()).columns
+    flat = [name for name in sample.columns if name not in nested]
+    if not flat:
         raise SourceError(f"{file.name}: it has no column of plain values. Write one row per contact.")
-    source_row = pl.int_range(2, flat.height + 2, dtype=pl.UInt32, eager=True).alias("source_row")
+    return Grid(
+        header=flat,
+        pieces=_pieces(file, parquet, flat),
+        read_as="Parquet",
+        notices=[
+            f"{file.name}: the column {name!r} holds no plain values and was left out." for name in nested
+        ],
+    )
+
+
+def _pieces(file: Found, parquet: pq.ParquetFile, columns: list[str]) -> Iterator[Piece]:
+    first = 2
+    try:
+        for batch in parquet.iter_batches(batch_size=ROWS_OF_A_CHUNK, columns=columns):
+            frame = pl.DataFrame(pl.from_arrow(batch)).select(columns)
+            yield Piece(as_rows_of_text(frame, first))
+            first += frame.height
+    except (pl.exceptions.PolarsError, OSError, pa.ArrowException):
+        raise _damaged(file) from None
+
+
+def as_rows_of_text(frame: pl.DataFrame, first: int) -> pl.DataFrame:
+    """Any columns of plain values as a Piece's frame, the first row numbered `first`."""
+    source_row = pl.int_range(first, first + frame.height, dtype=pl.UInt32, eager=True).alias("source_row")
+    names = column_names(frame.width)
     text = [
-        _as_text(column).replace("", None).alias(f"column_{k}") for k, column in enumerate(flat.get_columns())
+        _as_text(column).replace("", None).alias(name)
+        for name, column in zip(names, frame.get_columns(), strict=True)
     ]
-    notices = [f"{file.name}: the column {name!r} holds no plain values and was left out." for name in nested]
-    return Grid(header=flat.columns, frame=pl.DataFrame([source_row, *text]), notices=notices)
+    return pl.DataFrame([source_row, *text])
 
 
 def _as_text(column: pl.Series) -> pl.Series:
@@ -41,3 +67,7 @@ def _as_text(column: pl.Series) -> pl.Series:
         is_whole = (whole.cast(column.dtype) == column).fill_null(value=False)
         return whole.cast(pl.String).zip_with(is_whole, column.cast(pl.String))
     return column.cast(pl.String)
+
+
+def _damaged(file: Found) -> SourceError:
+    return SourceError(f"{file.name}: the Parquet file cannot be read; it may be cut off. Write it again.")

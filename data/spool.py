@@ -1,0 +1,102 @@
+"""Frames put aside until all of them are there: in memory as long as they are small, else in a file without a name."""
+
+from __future__ import annotations
+
+import io
+import os
+import tempfile
+import weakref
+from collections.abc import Iterator
+from pathlib import Path
+
+import polars as pl
+
+ROWS_OF_A_CHUNK = 250_000  # design.md §8: what memory is sized by
+MOST_BYTES_OF_A_CHUNK = 64 << 20  # rows of 300 columns come in smaller chunks
+_MOST_BYTES_IN_MEMORY = 24 << 20
+
+
+class Spool:
+    """Frames in order, read as often as one likes.
+
+    What does not fit into memory lies in a file that no folder names, so nothing of it outlives the process, however
+    that ends. folder: where that file takes its room; None: where the system keeps temporary files.
+    """
+
+    def __init__(self, folder: Path | None = None, *, in_memory: int = _MOST_BYTES_IN_MEMORY) -> None:
+        self._folder = folder
+        self._room = in_memory
+        self._frames: list[pl.DataFrame] = []
+        self._places: list[tuple[int, int]] = []  # of each frame in the file: where it begins, its bytes
+        self._file: int | None = None
+        self.n_rows = 0
+
+    def append(self, frame: pl.DataFrame) -> None:
+        self.n_rows += frame.height
+        if self._file is None:
+            self._frames.append(frame)
+            if sum(one.estimated_size() for one in self._frames) <= self._room:
+                return
+            self._open()
+        for kept in self._frames or [frame]:
+            self._write(kept)
+        self._frames = []
+
+    def __iter__(self) -> Iterator[pl.DataFrame]:
+        if self._file is None:
+            yield from self._frames
+            return
+        for start, length in self._places:
+            yield pl.read_ipc_stream(io.BytesIO(_read_at(self._file, start, length)))
+
+    def _open(self) -> None:
+        with tempfile.TemporaryFile(dir=self._folder) as file:
+            self._file = os.dup(file.fileno())
+        weakref.finalize(self, os.close, self._file)
+
+    def _write(self, frame: pl.DataFrame) -> None:
+        buffer = io.BytesIO()
+        frame.write_ipc_stream(buffer, compression="uncompressed")
+        start = sum(self._places[-1]) if self._places else 0
+        with buffer.getbuffer() as view:
+            _write_at(self._file, view, start)
+            self._places.append((start, len(view)))
+
+
+def chunks_of(pieces: Iterator[pl.DataFrame], *, rows: int = ROWS_OF_A_CHUNK) -> Iterator[pl.DataFrame]:
+    """The same rows in frames of `rows` at most, small pieces put together up to that and to 64 MB."""
+    waiting: list[pl.DataFrame] = []
+    for piece in pieces:
+        for part in piece.iter_slices(rows):
+            if waiting and not _fit(waiting, part, rows):
+                yield pl.concat(waiting, how="diagonal")
+                waiting = []
+            waiting.append(part)
+    if waiting:
+        yield pl.concat(waiting, how="diagonal")
+
+
+def _fit(waiting: list[pl.DataFrame], part: pl.DataFrame, rows: int) -> bool:
+    together = [*waiting, part]
+    return (
+        sum(frame.height for frame in together) <= rows
+        and sum(frame.estimated_size() for frame in together) <= MOST_BYTES_OF_A_CHUNK
+    )
+
+
+def _write_at(file: int | None, view: memoryview, start: int) -> None:
+    assert file is not None
+    while view:
+        written = os.pwrite(file, view, start)
+        view, start = view[written:], start + written
+
+
+def _read_at(file: int, start: int, length: int) -> bytearray:
+    """In turns: the system reads 2 GiB at most at a time."""
+    content = bytearray(length)
+    view = memoryview(content)
+    while view:
+        n = os.preadv(file, [view], start)
+        assert n, "a spool is as long as what was written to it"
+        view, start = view[n:], start + n
+    return content
