@@ -32,14 +32,16 @@ def pause(run_name: str, *, as_json: bool) -> int:
     return EXIT_OK
 
 
-def resume(run_name: str, *, as_json: bool) -> int:
+def resume(run_name: str, *, opt_outs_checked: bool, as_json: bool) -> int:
     from data.runs import find_run
     from engine.run_control import resume_run
 
     settings = load_settings()
     with open_here(settings) as instance:
         run = find_run(instance.store, run_name)
-        resumed = resume_run(instance.store, run.run, by=this_person(), now=time.time())
+        resumed = resume_run(
+            instance.store, run.run, by=this_person(), now=time.time(), opt_outs_checked=opt_outs_checked
+        )
     record = resumed.run
     content: dict[str, Any] = {
         "run": record.run,

@@ -152,11 +152,21 @@ def pause(run_name: arg.OneRun, as_json: arg.Json = False) -> None:
 
 
 @app.command()
-def resume(run_name: arg.OneRun, as_json: arg.Json = False) -> None:
+def resume(
+    run_name: arg.OneRun,
+    opt_outs_checked: Annotated[
+        bool,
+        typer.Option(
+            "--opt-outs-checked",
+            help="After a restore, once: opt-outs since the backup were pulled or imported.",
+        ),
+    ] = False,
+    as_json: arg.Json = False,
+) -> None:
     """Let a paused or stopped run go on."""
     from cli.control import resume as run
 
-    raise typer.Exit(run(run_name, as_json=as_json))
+    raise typer.Exit(run(run_name, opt_outs_checked=opt_outs_checked, as_json=as_json))
 
 
 @app.command()
@@ -219,6 +229,49 @@ def suppress(
     from cli.suppress import suppress as run
 
     raise typer.Exit(run(file, region=region, reason=reason, as_json=as_json))
+
+
+@app.command()
+def backup(
+    folder: Annotated[
+        Path | None,
+        typer.Argument(
+            metavar="DIR", help="Where its folder is made.", show_default="backups in the var folder"
+        ),
+    ] = None,
+    keys: Annotated[
+        Path | None,
+        typer.Option(
+            metavar="FOLDER",
+            help="Write the keys there too: a place apart from the backup.",
+            show_default=False,
+        ),
+    ] = None,
+    as_json: arg.Json = False,
+) -> None:
+    """Copy store, run files and lake as they are at this instant, also while a campaign sends. Not the keys."""
+    from cli.backup import backup as run
+
+    raise typer.Exit(run(folder, keys=keys, as_json=as_json))
+
+
+@app.command()
+def restore(
+    source: Annotated[
+        Path, typer.Argument(metavar="FROM", help="The folder of a backup.", show_default=False)
+    ],
+    keys: Annotated[
+        Path | None,
+        typer.Option(
+            metavar="FOLDER", help="The folder with the keys, unless they are in place.", show_default=False
+        ),
+    ] = None,
+    as_json: arg.Json = False,
+) -> None:
+    """Make an instance of a backup, in an empty place. Every run waits for a person; what may have been sent is in doubt."""
+    from cli.restore import restore as run
+
+    raise typer.Exit(run(source, keys=keys, as_json=as_json))
 
 
 def main() -> None:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from functools import cache
 from typing import TYPE_CHECKING, Any, Literal
 
@@ -160,6 +160,12 @@ def bind_run(
         bound = _bound(connection, flow_run_id, run_key)
         assert bound is not None, "a run that could not be inserted is bound already"
         return bound
+
+
+def bound_run(store: Store, *, flow_run_id: str | None, run_key: str | None) -> RunRecord | None:
+    """The run that `bind_run` would find; None: it would make a new one."""
+    with store.read.connect() as connection:
+        return _bound(connection, flow_run_id, run_key)
 
 
 def read_run(store: Store, run: int) -> RunRecord:
@@ -326,6 +332,7 @@ def _freeze_row(
             "cost": summary.cost,
             "currency": summary.currency,
             "validity_s": summary.validity_s,
+            "guards": orjson.dumps(asdict(summary.failure_guards)).decode(),
         },
     ).rowcount
     if not frozen:

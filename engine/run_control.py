@@ -16,6 +16,7 @@ from data.ledger.leasing import live_leases
 from data.ledger.locking import lock_ledger
 from data.ledger.records import StopReason
 from data.ledger.stopping import stop_run
+from data.restores import confirm_opt_outs, unchecked_restore
 from data.runs import RunRecord, move_within, read_run
 from engine.closing import close_run, last_state
 from messaging.errors import TidingsError
@@ -61,12 +62,15 @@ def pause_run(store: Store, run: int, *, by: str, now: float) -> RunRecord:
     return read_run(store, run)
 
 
-def resume_run(store: Store, run: int, *, by: str, now: float) -> Resumed:
+def resume_run(store: Store, run: int, *, by: str, now: float, opt_outs_checked: bool = False) -> Resumed:
     """A paused or stopped run may claim again; one that has nothing left gets its end. Raises CannotSteer, UnknownRun.
 
     A run that may send already, and that nobody works on, is returned as it is: it wants to be taken up.
+    opt_outs_checked: whoever resumes it says that opt-outs since the backup are in this store; asked for once after a
+    restore, and it holds for every run.
     """
     before = read_run(store, run)
+    _refuse_unchecked(store, before, by=by, is_checked=opt_outs_checked, now=now)
     is_moved = before.state in _CAN_BE_RESUMED and _steer(
         store, run, RunState.SENDING, what="resume", by=by, now=now
     )
@@ -82,6 +86,24 @@ def resume_run(store: Store, run: int, *, by: str, now: float) -> Resumed:
     # Unsent messages end a run too, but these are what it was resumed for.
     record = close_run(store, run, now=now) if end in _ENDS_BY_ITSELF else read_run(store, run)
     return Resumed(record, is_worked)
+
+
+def _refuse_unchecked(store: Store, run: RunRecord, *, by: str, is_checked: bool, now: float) -> None:
+    """After a restore somebody may have opted out of whom this store knows nothing: a person has looked, or nobody sends."""
+    with store.read.connect() as connection:
+        restore = unchecked_restore(connection)
+    if restore is None:
+        return
+    if not is_checked:
+        raise CannotSteer(
+            f"this instance was restored, and who opted out {restore.span} may be missing here; pull or import those "
+            f"opt-outs (`tidings suppress FILE`), then say so: `tidings resume {run.run} --opt-outs-checked`."
+        )
+    with store.write.begin() as connection:
+        lock_ledger(connection)
+        if confirm_opt_outs(connection, by=by, now=now):
+            details = {"run": run.run, "backup_at": restore.backup_at, "restored_at": restore.restored_at}
+            log_decision(connection, who=by, what="opt-outs checked", details=details, now=now)
 
 
 def cancel_run(store: Store, run: int, *, by: str, now: float) -> Cancelled:

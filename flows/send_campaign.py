@@ -17,6 +17,7 @@ from data.definitions import LoadedCampaign, load_campaign
 from data.runs import RunRecord, bind_run, read_run
 from data.unattended import claimable_batches
 from engine.closing import close_again, close_run, reopen_run
+from engine.occurrences import lost_in_restore
 from flows.artifacts import show_plan, show_progress
 from flows.clean_stop import clean_stop, end_with_worker
 from flows.collect_and_load import collect_and_load
@@ -51,9 +52,11 @@ def send_campaign(params: SendCampaign) -> State[Any]:
     try:
         with open_workplace() as workplace:
             loaded = load_campaign(params.campaign, here=CHECKOUT)
-            late = too_late(loaded.campaign.schedule.max_lateness_s)
-            if late is not None:
-                return Completed(name="Skipped", message=late)
+            skipped = too_late(loaded.campaign.schedule.max_lateness_s) or _lost(
+                workplace.instance, loaded, params
+            )
+            if skipped is not None:
+                return Completed(name="Skipped", message=skipped)
             run = _bind(workplace.instance, loaded, params)
             rename(f"{run.campaign} · run {run.run}")
             with clean_stop(workplace.instance, run.run):
@@ -80,6 +83,21 @@ def _span(seconds: float) -> str:
     return f"{seconds / 60:.0f} minutes" if seconds >= 120 else f"{seconds:.0f} seconds"
 
 
+def _lost(instance: Instance, loaded: LoadedCampaign, params: SendCampaign) -> str | None:
+    """Why a start from before a restore is not sent, a Retry of it neither."""
+    return lost_in_restore(
+        instance.store,
+        due_at=flow_run.scheduled_start_time.timestamp(),
+        flow_run_id=str(flow_run.id),
+        run_key=_run_key(loaded.campaign.name, params),
+    )
+
+
+def _run_key(campaign: str, params: SendCampaign) -> str | None:
+    due_at = occurrence()
+    return params.run_key if due_at is None else run_key(campaign, scheduled_at=due_at)
+
+
 def _bind(instance: Instance, loaded: LoadedCampaign, params: SendCampaign) -> RunRecord:
     """The run of this flow run, bound before anything is planned: a Retry finds it again."""
     campaign = loaded.campaign
@@ -88,7 +106,7 @@ def _bind(instance: Instance, loaded: LoadedCampaign, params: SendCampaign) -> R
     return bind_run(
         instance.store,
         flow_run_id=str(flow_run.id),
-        run_key=params.run_key if due_at is None else run_key(campaign.name, scheduled_at=due_at),
+        run_key=_run_key(campaign.name, params),
         campaign=campaign.name,
         account=account.account,
         origin="hand" if due_at is None else "schedule",
