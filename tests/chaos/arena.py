@@ -41,7 +41,15 @@ class Verdict:
     hidden: int
     unconfirmed: int
     unconfirmed_really_sent: int
+    unconfirmed_by_kill: int  # of these: no gateway left a code, so a claim was given up
+    unconfirmed_by_kill_sent: int
+    stale_claims: int  # made under an older fence than a claim before them
     is_balanced: bool
+
+    @property
+    def is_kept(self) -> bool:
+        broken = self.duplicates_by_reference + self.duplicates_by_number + self.lost + self.hidden
+        return self.is_balanced and not broken and not self.stale_claims
 
 
 @contextmanager
@@ -155,58 +163,74 @@ def n_undecided(instance: Instance, run: int) -> int:
 def judge(instance: Instance, run: int, simulator_url: str) -> Verdict:
     """Hold the run's files, the simulator's log and the ledger against each other."""
     planned = _planned(instance, run)
-    received = _received(simulator_url)
-    of_run = {reference: n for reference, n in received.items() if reference in planned}
+    received = received_by(simulator_url)
     admitted = _admitted(instance, run)
     # Not what the ledger calls accepted: that must be in the simulator's log, or somebody was lost.
-    accounted = set(of_run).union(
+    accounted = set(received).union(
         *(admitted[s] for s in OutcomeStatus if s not in {OutcomeStatus.ACCEPTED, OutcomeStatus.IN_FLIGHT})
     )
-    accepted_or_in_doubt = admitted[OutcomeStatus.ACCEPTED] | admitted[OutcomeStatus.UNCONFIRMED]
-    numbers = Counter(dict.fromkeys(planned.values(), 0))
-    for reference, n in of_run.items():
-        numbers[planned[reference]] += n
+    in_doubt = admitted[OutcomeStatus.UNCONFIRMED]
+    by_kill = in_doubt & _given_up(instance, run)
     return Verdict(
         messages=len(planned),
-        received=len(of_run),
-        duplicates_by_reference=sum(n - 1 for n in of_run.values()),
-        duplicates_by_number=sum(n - 1 for n in numbers.values() if n > 1),
-        lost=len(set(planned) - accounted),
-        hidden=len(set(of_run) - accepted_or_in_doubt),
-        unconfirmed=len(admitted[OutcomeStatus.UNCONFIRMED]),
-        unconfirmed_really_sent=len(admitted[OutcomeStatus.UNCONFIRMED] & set(of_run)),
+        received=len(received),
+        duplicates_by_reference=sum(n - 1 for n in received.values()),
+        duplicates_by_number=_ask(simulator_url, "/ledger").json()["duplicates_by_number"],
+        lost=len(planned - accounted),
+        hidden=len(set(received) - (admitted[OutcomeStatus.ACCEPTED] | in_doubt)),
+        unconfirmed=len(in_doubt),
+        unconfirmed_really_sent=len(in_doubt & set(received)),
+        unconfirmed_by_kill=len(by_kill),
+        unconfirmed_by_kill_sent=len(by_kill & set(received)),
+        stale_claims=_stale_claims(instance, run),
         is_balanced=is_balanced(instance, run),
     )
 
 
-def _planned(instance: Instance, run: int) -> dict[str, str]:
-    """reference → number, of the run's own files."""
+def _planned(instance: Instance, run: int) -> set[str]:
+    """The references in the run's own files."""
     files = sorted((run_folder(instance.var_dir, run).path / "batches").glob("*.parquet"))
-    frame = pl.concat([pl.read_parquet(file, columns=["reference", "msisdn"]) for file in files])
-    return dict(frame.iter_rows())
+    return {reference for file in files for reference in pl.read_parquet(file)["reference"]}
 
 
-def _received(simulator_url: str) -> Counter[str]:
+def received_by(simulator_url: str) -> Counter[str]:
     """reference → how often the simulator took it."""
-    answer = httpx.get(f"{simulator_url}/ledger/references", timeout=60, trust_env=False)
+    return Counter(_ask(simulator_url, "/ledger/references").text.split())
+
+
+def _ask(simulator_url: str, path: str) -> httpx.Response:
+    answer = httpx.get(simulator_url + path, timeout=60, trust_env=False)
     answer.raise_for_status()
-    taken: Counter[str] = Counter()
-    for line in answer.text.splitlines():
-        reference, _, n = line.partition("\t")
-        taken[reference] += int(n or 1)
-    return taken
+    return answer
 
 
 def _admitted(instance: Instance, run: int) -> dict[OutcomeStatus, set[str]]:
-    sealer = Sealer(instance.keys.references)
-    sets: dict[OutcomeStatus, set[str]] = {status: set() for status in OutcomeStatus}
+    query = "select status, batch, row from outcomes where run = :run"
+    return {
+        status: _references(instance, run, f"{query} and status = {int(status)}") for status in OutcomeStatus
+    }
+
+
+def _given_up(instance: Instance, run: int) -> set[str]:
+    return _references(
+        instance,
+        run,
+        "select status, batch, row from outcomes where run = :run and status = 4 and error_kind is null",
+    )
+
+
+def _references(instance: Instance, run: int, query: str) -> set[str]:
     with instance.store.read.connect() as connection:
-        rows = connection.execute(
-            sa.text("select batch, row, status from outcomes where run = :run"), {"run": run}
-        ).all()
-    for (batch, row, status), reference in zip(
-        rows, sealer.seal_many(run, [r[0] for r in rows], [r[1] for r in rows]), strict=True
-    ):
-        del batch, row
-        sets[OutcomeStatus(status)].add(reference)
-    return sets
+        rows = connection.execute(sa.text(query), {"run": run}).all()
+    sealer = Sealer(instance.keys.references)
+    return set(sealer.seal_many(run, [r.batch for r in rows], [r.row for r in rows]))
+
+
+def _stale_claims(instance: Instance, run: int) -> int:
+    query = """
+        select count(*) from claims as later join claims as earlier
+        on earlier.run = later.run and earlier.batch = later.batch and earlier.claim_no < later.claim_no
+        where later.run = :run and later.fence < earlier.fence
+    """
+    with instance.store.read.connect() as connection:
+        return int(connection.execute(sa.text(query), {"run": run}).scalar_one())

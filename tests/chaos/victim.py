@@ -1,152 +1,89 @@
 """The process that is killed: it sends all batches of a run with the real sending process, the task body of a flow.
 
-    python -m tests.chaos.victim --var DIR --run 1 --simulator URL [--die-in PHASE --at N] [--lease S] [--threads N]
+    python -m tests.chaos.victim
 
-With --die-in it kills itself (SIGKILL, so nothing of Python runs any more) at the N-th time it comes through that phase.
+is their nursery. It reads one order a line, forks a victim for it, and writes how each one ended: a victim of its own
+interpreter would spend its life importing.
 """
 
 from __future__ import annotations
 
-import argparse
-import asyncio
+import ctypes
+import json
 import os
 import random
+import select
 import signal
+import sys
 import threading
-from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
-from enum import StrEnum
+from dataclasses import asdict, dataclass
 from pathlib import Path
-from typing import Any
+from typing import IO
 
 from data.accounts import Account
-from data.ledger.claiming import claim as claim_in_ledger
-from data.ledger.records import Claim, ClaimRequest, Ended, Settled, Settlement, Wait
 from data.ledger.rules import Rules
 from data.runs import read_run
 from engine.sender.process import SendingProcess
-from engine.sender.store_ledger import StoreLedger
-from gateway_clients.base import GatewayClient, MayLeave
+from gateway_clients.base import GatewayClient
 from gateway_clients.registry import make_client
 from messaging.batches import BatchRef
-from messaging.outcomes import Outcome, OutgoingMessage
-from messaging.tally import BUSY
+from messaging.tally import BUSY, BatchTally
 from tests.chaos.arena import instance_in
+from tests.chaos.phases import Executioner, Phase, WatchedClient, WatchedLedger
+
+LOOK_EVERY_S = 0.005
+EXIT_DONE, EXIT_FAILED, EXIT_BUSY = 0, 1, 3
+PR_SET_PDEATHSIG = 1
 
 
-class Phase(StrEnum):
-    """Where in a message's life the process ends."""
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Order:
+    """One victim's life. die_in None: it lives on until all is sent."""
 
-    BEFORE_CLAIM_COMMIT = "before_claim_commit"
-    COMMITTED_UNWRITTEN = "committed_unwritten"
-    IN_FLIGHT = "in_flight"
-    ANSWERED_UNSETTLED = "answered_unsettled"
-    SETTLED = "settled"
+    number: int
+    var_dir: str
+    store_url: str | None
+    run: int
+    simulator: str
+    die_in: str | None = None
+    at: int = 1
+    seed: int = 1
+    lease_s: float = 1.0
+    n_threads: int = 4
+    flight_record: bool = True
 
+    @property
+    def words(self) -> Path:
+        """Where its last words are found."""
+        return Path(self.var_dir) / f"words-{self.number}.json"
 
-class Executioner:
-    """Counts the passages through a phase, from any thread, and ends this process at the chosen one."""
-
-    def __init__(self, phase: Phase | None, at: int) -> None:
-        self._phase = phase
-        self._left = at
-        self._lock = threading.Lock()
-
-    def comes_now(self, phase: Phase) -> bool:
-        if phase is not self._phase:
-            return False
-        with self._lock:
-            self._left -= 1
-            return self._left == 0
-
-    def passes(self, phase: Phase) -> None:
-        if self.comes_now(phase):
-            die()
+    def as_json(self) -> str:
+        return json.dumps(asdict(self))
 
 
-def die() -> None:
-    os.kill(os.getpid(), signal.SIGKILL)
-
-
-class WatchedLedger(StoreLedger):
-    """The real door to the ledger, watched at its commits."""
-
-    def __init__(self, door: StoreLedger, executioner: Executioner) -> None:
-        super().__init__(door._writer, door._rules)
-        self._executioner = executioner
-
-    async def claim(self, request: ClaimRequest) -> Claim | Wait | Ended:
-        def claim_and_perhaps_die(connection: Any, *args: Any) -> Claim | Wait | Ended:
-            answer = claim_in_ledger(connection, *args)
-            if isinstance(answer, Claim):
-                self._executioner.passes(Phase.BEFORE_CLAIM_COMMIT)
-            return answer
-
-        answer = await asyncio.wrap_future(self._writer.ask(claim_and_perhaps_die, request, self._rules))
-        if isinstance(answer, Claim):
-            self._executioner.passes(Phase.COMMITTED_UNWRITTEN)
-        return answer
-
-    async def settle(
-        self, claim: Claim, settlements: Sequence[Settlement], *, blocked_s: float, jitter: float
-    ) -> Settled:
-        settled = await super().settle(claim, settlements, blocked_s=blocked_s, jitter=jitter)
-        self._executioner.passes(Phase.SETTLED)
-        return settled
-
-
-class WatchedClient:
-    """The real gateway client, watched at the wire."""
-
-    def __init__(self, client: GatewayClient, executioner: Executioner, random_: random.Random) -> None:
-        self._client = client
-        self._executioner = executioner
-        self._random = random_
-        self.capabilities = client.capabilities
-
-    async def submit(
-        self, messages: Sequence[OutgoingMessage], *, request_key: str, may_leave: MayLeave
-    ) -> list[Outcome]:
-        def leaves() -> bool:
-            answer = may_leave()
-            if answer and self._executioner.comes_now(Phase.IN_FLIGHT):
-                # From the first byte to about the answer: sometimes nothing has left yet, sometimes all was taken.
-                asyncio.get_running_loop().call_later(self._random.uniform(0, 0.01), die)
-            return answer
-
-        outcomes = await self._client.submit(messages, request_key=request_key, may_leave=leaves)
-        self._executioner.passes(Phase.ANSWERED_UNSETTLED)
-        return outcomes
-
-    def __getattr__(self, name: str) -> Any:
-        return getattr(self._client, name)
-
-
-def main() -> int:
-    parser = argparse.ArgumentParser()
-    parser.add_argument("--var", type=Path, required=True)
-    parser.add_argument("--store", default=None)
-    parser.add_argument("--run", type=int, required=True)
-    parser.add_argument("--simulator", required=True)
-    parser.add_argument("--die-in", type=Phase, default=None)
-    parser.add_argument("--at", type=int, default=1)
-    parser.add_argument("--seed", type=int, default=1)
-    parser.add_argument("--lease", type=float, default=1.0)
-    parser.add_argument("--threads", type=int, default=4)
-    asked = parser.parse_args()
-    rng = random.Random(asked.seed)
-    executioner = Executioner(asked.die_in, asked.at)
-    rules = Rules(lease_s=asked.lease, send_window_s=asked.lease, back_off_s=0.05, longest_back_off_s=0.3)
+def live(order: Order) -> int:
+    """Send every batch of the run, or die."""
+    rng = random.Random(order.seed)
+    executioner = Executioner(Phase(order.die_in) if order.die_in else None, order.at, order.words)
+    rules = Rules(
+        lease_s=order.lease_s,
+        send_window_s=order.lease_s,
+        horizon_s=0.2,
+        slot_s=0.1,
+        back_off_s=0.05,
+        longest_back_off_s=0.3,
+    )
 
     def client_for(account: Account) -> GatewayClient:
-        settings = {**account.settings, "url": asked.simulator}
+        settings = {**account.settings, "url": order.simulator}
         client = make_client(account.kind, settings, account.credentials, concurrency=account.concurrency)
         return WatchedClient(client, executioner, rng)
 
-    with instance_in(asked.var, asked.store) as instance:
+    with instance_in(Path(order.var_dir), order.store_url) as instance:
         sender = SendingProcess(
             instance.store,
-            var_dir=asked.var,
+            var_dir=instance.var_dir,
             keys=instance.keys,
             drain_s=20,
             client_for=client_for,
@@ -154,21 +91,67 @@ def main() -> int:
         )
         sender._ledger = WatchedLedger(sender._ledger, executioner)
         signal.signal(signal.SIGTERM, lambda *_: threading.Thread(target=sender.drain).start())
-        batches = list(range(read_run(instance.store, asked.run).n_batches))
+        batches = list(range(read_run(instance.store, order.run).n_batches))
         rng.shuffle(batches)
-        print("sending", flush=True)
-        with ThreadPoolExecutor(asked.threads) as pool:
-            tallies = list(
-                pool.map(
-                    lambda batch: sender.submit_batch(
-                        BatchRef(asked.run, batch), f"{os.getpid()}-{asked.seed}-{batch}"
-                    ),
-                    batches,
-                )
+
+        def send(batch: int) -> BatchTally:
+            return sender.submit_batch(
+                BatchRef(order.run, batch), f"{os.getpid()}-{order.number}-{order.seed}"
             )
+
+        with ThreadPoolExecutor(order.n_threads) as pool:
+            tallies = list(pool.map(send, batches))
         sender.close()
-    return 3 if any(tally.ended == BUSY for tally in tallies) else 0
+    return EXIT_BUSY if any(tally.ended == BUSY for tally in tallies) else EXIT_DONE
+
+
+def fork(order: Order) -> int:
+    """A victim in a process of its own; its id."""
+    pid = os.fork()
+    if pid:
+        return pid
+    exit_code = EXIT_FAILED
+    try:
+        ctypes.CDLL(None).prctl(PR_SET_PDEATHSIG, signal.SIGKILL)  # a nursery that is gone leaves no orphan
+        log = os.open(f"{order.var_dir}/victims.log", os.O_WRONLY | os.O_CREAT | os.O_APPEND, 0o600)
+        for stream in (1, 2):
+            os.dup2(log, stream)
+        exit_code = live(order)
+    finally:
+        if (error := sys.exc_info()[1]) is not None:
+            print(f"victim {order.number}: {error!r}", file=sys.stderr, flush=True)
+        os._exit(exit_code)
+
+
+def serve(orders: IO[bytes], answers: IO[bytes]) -> None:
+    """Fork for each order; tell each birth and each death. Ends with its orders, and takes the living along."""
+    living: dict[int, int] = {}
+    unread = b""
+    is_open = True
+    while is_open or living:
+        if is_open and select.select([orders], [], [], LOOK_EVERY_S)[0]:
+            read = os.read(orders.fileno(), 65536)
+            is_open = bool(read)
+            *lines, unread = (unread + read).split(b"\n")
+            for line in lines:
+                order = Order(**json.loads(line))
+                pid = fork(order)
+                living[pid] = order.number
+                _tell(answers, number=order.number, pid=pid)
+        if not is_open:
+            for pid in living:
+                os.kill(pid, signal.SIGKILL)
+        while living:
+            pid, status = os.waitpid(-1, os.WNOHANG)
+            if pid == 0:
+                break
+            _tell(answers, number=living.pop(pid), ended=os.waitstatus_to_exitcode(status))
+
+
+def _tell(answers: IO[bytes], **news: int) -> None:
+    answers.write(json.dumps(news).encode() + b"\n")
+    answers.flush()
 
 
 if __name__ == "__main__":
-    raise SystemExit(main())
+    serve(sys.stdin.buffer, sys.stdout.buffer)
