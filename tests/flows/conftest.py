@@ -108,3 +108,18 @@ def number_of(person: int) -> str:
 
 def name_of(person: int) -> str:
     return f"Zebedee{person}"
+
+
+def task_names(state) -> list[str]:
+    """The tasks that ran in the parts of a flow run, sorted."""
+    from prefect.client.orchestration import get_client
+    from prefect.client.schemas.filters import (
+        FlowRunFilter,
+        FlowRunFilterParentFlowRunId,
+    )
+
+    parts = FlowRunFilter(
+        parent_flow_run_id=FlowRunFilterParentFlowRunId(any_=[state.state_details.flow_run_id])
+    )
+    with get_client(sync_client=True) as client:
+        return sorted(task.name for task in client.read_task_runs(flow_run_filter=parts))
