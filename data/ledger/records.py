@@ -87,6 +87,17 @@ class Claim:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class Dedupe:
+    """How a gateway refuses second copies: for so long after it took the first one.
+
+    by_request: it knows requests, not messages, so one must come again whole and under its old key.
+    """
+
+    window_s: float
+    by_request: bool
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Wait:
     """Nothing may be claimed yet; the lease was renewed. Ask again after so long, or earlier."""
 
