@@ -1,0 +1,102 @@
+"""After a restore, whatever was not final in the backup is in doubt, and strangers' words are not taken for ours."""
+
+from __future__ import annotations
+
+import pytest
+import sqlalchemy as sa
+
+from data.ledger.records import Ended
+from data.ledger.restoring import NUMBERS_SKIPPED, doubt_unfinished
+from messaging.outcomes import OutcomeStatus, ReceiptStatus
+from tests.data.ledger.conftest import Bench, accepted, refused
+
+
+@pytest.fixture
+def bench(either_bench: Bench) -> Bench:
+    return either_bench
+
+
+@pytest.fixture
+def bench_in_mid_run(bench):
+    """Rows 0 accepted, 1 rejected, 2 unsent, 3 opted out, 4 unconfirmed, 5 and 6 in flight, 7 to 9 to come."""
+    bench.opt_out(3)
+    lease = bench.take()
+    claimed = bench.claim(lease, most=5)
+    bench.settle(
+        claimed,
+        *accepted(0),
+        *refused(OutcomeStatus.REJECTED, 1),
+        *refused(OutcomeStatus.UNSENT, 2),
+        *refused(OutcomeStatus.UNCONFIRMED, 4),
+    )
+    bench.claim(lease, 1, most=2)
+    assert bench.terms() == {
+        "accepted": 1,
+        "rejected": 1,
+        "unsent": 1,
+        "unconfirmed": 1,
+        "in_flight": 2,
+        "not_yet_claimed": 3,
+        "stopped": 1,
+    }
+    return bench
+
+
+def test_everything_that_was_not_final_is_unconfirmed_and_the_audit_balances(bench_in_mid_run):
+    bench = bench_in_mid_run
+    assert bench.commit(doubt_unfinished) == 6
+    assert bench.terms() == {"accepted": 1, "rejected": 1, "unconfirmed": 7, "stopped": 1}
+    assert bench.commit(doubt_unfinished) == 0
+
+
+def test_a_second_attempt_that_was_in_flight_is_in_doubt(bench):
+    lease = bench.take()
+    bench.settle(bench.claim(lease, most=10), *accepted(*range(9)), *refused(OutcomeStatus.UNSENT, 9))
+    bench.now += 10
+    bench.claim(lease, 1)
+    assert bench.terms() == {"accepted": 9, "in_flight": 1}
+    assert bench.commit(doubt_unfinished) == 1
+    assert bench.terms() == {"accepted": 9, "unconfirmed": 1}
+
+
+def test_what_is_in_doubt_is_told_to_the_events(bench_in_mid_run):
+    bench_in_mid_run.commit(doubt_unfinished)
+    told = sorted(row for _, payload in bench_in_mid_run.events("doubt") for row in payload["rows"])
+    assert told == [2, 5, 6, 7, 8, 9]
+
+
+def test_nothing_of_it_can_be_claimed(bench_in_mid_run):
+    bench = bench_in_mid_run
+    bench.commit(doubt_unfinished)
+    lease = bench.take("second")
+    assert bench.ask(lease, lease.n_claims) == Ended(why="done")
+
+
+def test_a_receipt_proves_a_message_that_was_never_claimed_here(bench_in_mid_run):
+    bench = bench_in_mid_run
+    bench.commit(doubt_unfinished)
+    assert bench.receive(bench.receipt(9, ReceiptStatus.DELIVERED)).n_adopted == 1
+    assert bench.terms() == {"accepted": 2, "rejected": 1, "unconfirmed": 6, "stopped": 1}
+
+
+def test_a_holder_of_the_lost_store_gets_no_claim_and_its_answers_are_evidence(bench_in_mid_run):
+    bench = bench_in_mid_run
+    lost_lease = bench.take()
+    lost = bench.claim(
+        lost_lease, 2, most=2
+    )  # of rows 7 and 8, after the backup: the backup knows nothing of it
+    bench.do(sa.text("delete from claims where claim_no = 2"))
+    bench.do(sa.text("update batches set next_row = 7, n_claims = 2"))
+    bench.commit(doubt_unfinished)
+    assert bench.ask(lost_lease, 3) == Ended(why="stale")
+    ours = bench.take("second")
+    assert ours.n_claims == 2 + NUMBERS_SKIPPED
+    assert bench.settle(lost, *accepted(7), *refused(OutcomeStatus.UNSENT, 8)).n_applied == 1
+    assert bench.terms() == {"accepted": 2, "rejected": 1, "unconfirmed": 6, "stopped": 1}
+
+
+def test_a_batch_that_was_done_is_left_alone(bench):
+    bench.settle(bench.claim(bench.take(), most=10), *accepted(*range(10)))
+    before = bench.rows("select * from outcomes")
+    assert bench.commit(doubt_unfinished) == 0
+    assert bench.rows("select * from outcomes") == before
