@@ -45,6 +45,14 @@ class RunFolder:
     def plan_json(self) -> Path:
         return self.path / "plan.json"
 
+    @property
+    def quality_json(self) -> Path:
+        return self.path / "quality.json"
+
+    @property
+    def quality_html(self) -> Path:
+        return self.path / "quality.html"
+
     def part_file(self, part: int) -> Path:
         """The messages of one part: a row group per batch."""
         return self.path / "batches" / f"{part:03}.parquet"

@@ -12,6 +12,7 @@ metadata = sa.MetaData()
 
 BigKey = sa.BigInteger().with_variant(sa.Integer, "sqlite")  # SQLite gives out row ids to INTEGER keys only
 Instant = sa.Double
+_WHERE_UNKNOWN = {"sqlite_where": sa.text("run is null"), "postgresql_where": sa.text("run is null")}
 
 instance = sa.Table(
     "instance",
@@ -88,6 +89,7 @@ runs = sa.Table(
     sa.Column("folder", sa.Text),
     sa.Column("same_plan_as", sa.Integer, comment="the run that this very plan was frozen as before"),
     sa.Column("guards", sa.Text, comment="JSON: which failures stop it; null: as by default"),
+    sa.Column("quality", sa.Text, comment="JSON: what the quality gate found; null: it has not judged"),
     sa.Column("recent", sa.Text, comment="JSON: how its latest messages went, for the guards"),
     sqlite_autoincrement=True,  # a run number is never given out twice: references carry it
 )
@@ -206,6 +208,7 @@ receipts = sa.Table(
         "account", "gateway_message_id", "reference", "part", "status", name="a_receipt_once"
     ),
     sa.Index("receipts_of_message", "run", "batch", "row"),
+    sa.Index("receipts_unknown", "account", "receipt", **_WHERE_UNKNOWN),
 )
 
 replies = sa.Table(

@@ -196,6 +196,14 @@ def upgrade() -> None:
         ),
     )
     op.create_index("receipts_of_message", "receipts", ["run", "batch", "row"], unique=False)
+    op.create_index(
+        "receipts_unknown",
+        "receipts",
+        ["account", "receipt"],
+        unique=False,
+        sqlite_where=sa.text("run is null"),
+        postgresql_where=sa.text("run is null"),
+    )
     op.create_table(
         "replies",
         sa.Column("reply", sa.BigInteger().with_variant(sa.Integer(), "sqlite"), nullable=False),
@@ -261,6 +269,12 @@ def upgrade() -> None:
         ),
         sa.Column(
             "guards", sa.Text(), nullable=True, comment="JSON: which failures stop it; null: as by default"
+        ),
+        sa.Column(
+            "quality",
+            sa.Text(),
+            nullable=True,
+            comment="JSON: what the quality gate found; null: it has not judged",
         ),
         sa.Column(
             "recent", sa.Text(), nullable=True, comment="JSON: how its latest messages went, for the guards"
