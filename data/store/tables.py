@@ -12,7 +12,7 @@ metadata = sa.MetaData()
 
 BigKey = sa.BigInteger().with_variant(sa.Integer, "sqlite")  # SQLite gives out row ids to INTEGER keys only
 Instant = sa.Double
-_WHERE_UNKNOWN = {"sqlite_where": sa.text("run is null"), "postgresql_where": sa.text("run is null")}
+_UNKNOWN = sa.text("run is null")
 
 instance = sa.Table(
     "instance",
@@ -208,7 +208,7 @@ receipts = sa.Table(
         "account", "gateway_message_id", "reference", "part", "status", name="a_receipt_once"
     ),
     sa.Index("receipts_of_message", "run", "batch", "row"),
-    sa.Index("receipts_unknown", "account", "receipt", **_WHERE_UNKNOWN),
+    sa.Index("receipts_unknown", "account", "receipt", sqlite_where=_UNKNOWN, postgresql_where=_UNKNOWN),
 )
 
 replies = sa.Table(
