@@ -74,7 +74,7 @@ def record_receipts(
         if message is not None:
             by_batch[BatchRef(message.run, message.batch)].append(_as_stored(receipt, message, now))
     n_adopted = sum(
-        _apply(connection, ref, by_batch[ref], extents[ref].next_row, now) for ref in sorted(by_batch)
+        lay_on(connection, ref, by_batch[ref], extents[ref].next_row, now) for ref in sorted(by_batch)
     )
     return Recorded(
         n_new=len(new),
@@ -149,7 +149,7 @@ def _as_stored(receipt: Receipt, message: MessageRef, now: float) -> StoredRecei
     )
 
 
-def _apply(
+def lay_on(
     connection: Connection, ref: BatchRef, receipts: Sequence[StoredReceipt], next_row: int, now: float
 ) -> int:
     """Lay new receipts on the outcomes of one batch. Returns how many messages they proved to be accepted."""

@@ -8,7 +8,7 @@ from enum import StrEnum
 from typing import NamedTuple
 
 from messaging.batches import BatchRef
-from messaging.outcomes import Outcome
+from messaging.outcomes import Outcome, Receipt
 
 
 class ClaimKind(StrEnum):
@@ -128,6 +128,46 @@ class Settled:
     n_applied: int
     n_repeated: int
     n_late: int
+
+
+class InDoubt(NamedTuple):
+    """An unconfirmed message. Fields in the order of data/sql/ledger/in_doubt.sql, which tells of last_sent_at."""
+
+    batch: int
+    row: int
+    claim_no: int | None
+    is_assumed_sent: bool
+    account: str | None  # that it was submitted to; None: it stands in doubt without a claim
+    last_sent_at: float | None
+
+
+class Found(NamedTuple):
+    """What a gateway's look-up said of a message in doubt.
+
+    proves_absence: that the gateway does not know the message is proof that it never took it.
+    """
+
+    asked: InDoubt
+    is_known: bool
+    gateway_message_id: str | None
+    receipt: Receipt | None
+    proves_absence: bool
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Adopted:
+    """How much was proved. n_matched: receipts that found their message."""
+
+    n_matched: int
+    n_accepted: int
+    n_unsent: int
+
+    def __add__(self, other: Adopted) -> Adopted:
+        return Adopted(
+            n_matched=self.n_matched + other.n_matched,
+            n_accepted=self.n_accepted + other.n_accepted,
+            n_unsent=self.n_unsent + other.n_unsent,
+        )
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

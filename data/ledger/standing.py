@@ -140,21 +140,26 @@ def with_receipt(standing: Standing, receipt: StoredReceipt, *, now: float) -> S
     A receipt is proof of acceptance whatever the outcome says, and a status never gives way to a lower one.
     """
     if standing.status != OutcomeStatus.ACCEPTED:
-        standing = standing._replace(
-            status=int(OutcomeStatus.ACCEPTED),
-            gateway_message_id=receipt.gateway_message_id or standing.gateway_message_id,
-            retry_at=None,
-            error_kind=None,
-            error_code=None,
-            stop_reason=None,
-            settled_at=now,
-        )
+        standing = as_accepted(standing, receipt.gateway_message_id, now=now)
     if standing.receipt is not None and standing.receipt >= receipt.status:
         return standing
     return standing._replace(
         receipt=int(ReceiptStatus(receipt.status)),
         receipt_code=receipt.code,
         receipt_at=receipt.received_at if receipt.done_at is None else receipt.done_at,
+    )
+
+
+def as_accepted(standing: Standing, gateway_message_id: str | None, *, now: float) -> Standing:
+    """The message once something proves that the gateway took it."""
+    return standing._replace(
+        status=int(OutcomeStatus.ACCEPTED),
+        gateway_message_id=gateway_message_id or standing.gateway_message_id,
+        retry_at=None,
+        error_kind=None,
+        error_code=None,
+        stop_reason=None,
+        settled_at=now,
     )
 
 

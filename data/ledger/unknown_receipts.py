@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from typing import TYPE_CHECKING
 
 from data.ledger.events import write_receipts
@@ -39,17 +39,22 @@ def attach_by_id(
         )
         for one in found
     }
-    attach(connection, ref, receipts, now)
-    return bool(receipts)
+    new = attach(connection, ref, receipts)
+    if new:
+        write_receipts(connection, ref, new, now)
+    return bool(new)
 
 
-def attach(connection: Connection, ref: BatchRef, receipts: Mapping[int, StoredReceipt], now: float) -> None:
-    """Write to which message these receipts belong. receipts: their numbers in the store, and what they say."""
-    if not receipts:
-        return
-    places: Sequence[dict[str, int]] = [
-        {"receipt": number, "run": ref.run, "batch": ref.batch, "row": receipt.row}
-        for number, receipt in receipts.items()
-    ]
-    connection.execute(statement("attach_receipt"), places)
-    write_receipts(connection, ref, list(receipts.values()), now)
+def attach(
+    connection: Connection, ref: BatchRef, receipts: Mapping[int, StoredReceipt]
+) -> list[StoredReceipt]:
+    """Write to which message these receipts belong. receipts: their numbers in the store, and what they say.
+
+    Returns those that had no message until now.
+    """
+    new = []
+    for number, receipt in receipts.items():
+        place = {"receipt": number, "run": ref.run, "batch": ref.batch, "row": receipt.row}
+        if connection.execute(statement("attach_receipt"), place).rowcount:
+            new.append(receipt)
+    return new
