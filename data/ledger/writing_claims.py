@@ -61,6 +61,7 @@ def claimed_before(connection: Connection, request: ClaimRequest, now: float) ->
     stored = connection.execute(statement("read_claim"), key).one()
     if stored.fence != request.lease.fence:
         return Ended(why=STALE)
+    at = max(now, stored.claimed_at)  # by a clock that was set back meanwhile it would have all that time more
     return Claim(
         ref=ref,
         claim_no=stored.claim_no,
@@ -71,8 +72,8 @@ def claimed_before(connection: Connection, request: ClaimRequest, now: float) ->
         slot_at=stored.slot_at,
         step_s=stored.step_s,
         send_before=stored.send_before,
-        start_in_s=max(0.0, stored.slot_at - now),
-        send_for_s=stored.send_before - now,
+        start_in_s=max(0.0, stored.slot_at - at),
+        send_for_s=stored.send_before - at,
         kind=ClaimKind(stored.kind),
         is_bulk=bool(stored.is_bulk),
     )
