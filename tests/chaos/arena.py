@@ -195,7 +195,7 @@ def _planned(instance: Instance, run: int) -> set[str]:
 
 def received_by(simulator_url: str) -> Counter[str]:
     """reference → how often the simulator took it."""
-    return Counter(_ask(simulator_url, "/ledger/references").text.split())
+    return Counter(_ask(simulator_url, "/ledger/references").text.splitlines())
 
 
 def _ask(simulator_url: str, path: str) -> httpx.Response:

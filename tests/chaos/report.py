@@ -33,6 +33,7 @@ class Report:
     n_unproven: int = 0  # kills of a sender whose phase no evidence shows
     n_stops: int = 0
     n_cuts: int = 0
+    n_breaks: int = 0
     audits: int = 0
     audits_balanced: int = 0
     _lock: threading.Lock = field(default_factory=threading.Lock)
@@ -58,6 +59,10 @@ class Report:
     def count_stop(self) -> None:
         with self._lock:
             self.n_stops += 1
+
+    def count_break(self) -> None:
+        with self._lock:
+            self.n_breaks += 1
 
     def count_cuts(self, n: int) -> None:
         with self._lock:
@@ -106,6 +111,7 @@ class Report:
             "claims_under_a_stale_fence": total["stale_claims"],
             "sleepers": self.n_stops,
             "connections_cut": self.n_cuts,
+            "stopped_by_breaker": self.n_breaks,
             "unconfirmed_per_kill": {
                 "with_flight_record": self._per_kill(flight_record=True),
                 "without": self._per_kill(flight_record=False),

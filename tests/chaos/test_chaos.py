@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import httpx
 import pytest
 import sqlalchemy as sa
@@ -23,8 +25,8 @@ def children():
 
 
 def play(children, mode, n_kills, *, flight=True, postgres=None):
-    report = Report()
-    Arena(children, postgres, report, give_up_at_s=float("inf")).play(mode, n_kills, flight=flight, seed=7)
+    report, short = Report(), replace(mode, n_messages=mode.n_messages // 3, batch_size=mode.batch_size // 3)
+    Arena(children, postgres, report, give_up_at_s=float("inf")).play(short, n_kills, flight=flight, seed=7)
     assert report.failures(n_kills=n_kills, least_per_phase=0) == []
     assert report.audits == report.audits_balanced > n_kills
     return report

@@ -19,6 +19,9 @@ import httpx
 import sqlalchemy as sa
 
 from data.instance import Instance
+from data.runs import read_run
+from engine.run_control import resume_run
+from messaging.runs import RunState
 from tests.chaos.arena import (
     Verdict,
     freeze_a_run,
@@ -90,6 +93,11 @@ class Trial:
         for _ in range(MOST_STARTS):
             if not n_undecided(instance, run):
                 return
+            if (
+                read_run(instance.store, run).state is RunState.STOPPED
+            ):  # by its breaker: faults enough in a row
+                resume_run(instance.store, run, by="chaos", now=time.time())
+                self._report.count_break()
             n_doomed = min(self._mode.n_racing, n_kills - self._kills)
             # Of several that race, one is often left alive to take over from the dead.
             doomed = [
