@@ -171,7 +171,7 @@ def bound_run(store: Store, *, flow_run_id: str | None, run_key: str | None) -> 
 def read_run(store: Store, run: int) -> RunRecord:
     """Raises UnknownRun."""
     with store.read.connect() as connection:
-        return _read(connection, run)
+        return read_within(connection, run)
 
 
 def find_run(store: Store, text: str | None = None) -> RunRecord:
@@ -212,7 +212,7 @@ def run_of_flow(store: Store, flow_run_id: str) -> RunRecord | None:
         bound = _bound(connection, flow_run_id, None)
         if bound is None or bound.same_plan_as is None:
             return bound
-        return _read(connection, bound.same_plan_as)
+        return read_within(connection, bound.same_plan_as)
 
 
 def accounts_of_runs(store: Store, run: int | None = None) -> list[str]:
@@ -267,7 +267,7 @@ def freeze_run(
     """
     with store.write.begin() as connection:
         lock_ledger(connection)
-        before = _read(connection, run)
+        before = read_within(connection, run)
         if before.is_frozen:
             return before
         _refuse_taken_key(connection, run, run_key)
@@ -281,7 +281,7 @@ def freeze_run(
         _write_event(connection, run, start, reason, now)
         if publish is not None:
             publish()
-        return _read(connection, run)
+        return read_within(connection, run)
 
 
 def _refuse_taken_key(connection: Connection, run: int, run_key: str) -> None:
@@ -336,7 +336,7 @@ def _freeze_row(
         },
     ).rowcount
     if not frozen:
-        state = _read(connection, run).state.in_words
+        state = read_within(connection, run).state.in_words
         raise RunNotPlanned(
             f"run {run} is {state} and cannot be frozen; start the campaign again as a new run."
         )
@@ -419,10 +419,11 @@ def _repeated(connection: Connection, run: int, summary: PlanSummary, since: flo
             "since": since,
         },
     ).scalar()
-    return None if number is None else _read(connection, number)
+    return None if number is None else read_within(connection, number)
 
 
-def _read(connection: Connection, run: int) -> RunRecord:
+def read_within(connection: Connection, run: int) -> RunRecord:
+    """`read_run` in a transaction of the caller. Raises UnknownRun."""
     found = _select(connection, run=run)
     if not found:
         raise UnknownRun(f"there is no run {run}; `tidings runs` lists the latest.")

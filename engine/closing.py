@@ -14,7 +14,7 @@ if TYPE_CHECKING:
 
     from data.store.engine import Store
 
-_CAN_GO_ON = frozenset({RunState.FINISHED_WITH_UNSENT, RunState.FINISHED_WITH_UNCONFIRMED})
+CAN_GO_ON = frozenset({RunState.FINISHED_WITH_UNSENT, RunState.FINISHED_WITH_UNCONFIRMED})
 
 
 def reopen_run(store: Store, run: RunRecord, *, now: float) -> RunRecord:
@@ -22,7 +22,7 @@ def reopen_run(store: Store, run: RunRecord, *, now: float) -> RunRecord:
 
     For a Retry: what was finished stays finished, so nothing is sent but what is claimable.
     """
-    if run.state in _CAN_GO_ON:
+    if run.state in CAN_GO_ON:
         move_run(store, run.run, RunState.SENDING, reason="run again", now=now)
         return read_run(store, run.run)
     return run
@@ -31,7 +31,7 @@ def reopen_run(store: Store, run: RunRecord, *, now: float) -> RunRecord:
 def close_again(store: Store, run: int, *, now: float) -> RunRecord:
     """A run that is over gets the end that its ledger shows now: a receipt may have proved what was in doubt."""
     record = read_run(store, run)
-    return close_run(store, run, now=now) if record.state in _CAN_GO_ON else record
+    return close_run(store, run, now=now) if record.state in CAN_GO_ON else record
 
 
 def close_run(store: Store, run: int, *, now: float) -> RunRecord:
