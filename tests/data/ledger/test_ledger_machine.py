@@ -1,0 +1,387 @@
+"""The ledger's functions in any order, against a model of a page: what hypothesis finds here, it also makes short.
+
+One batch of five messages, several holders of which most are stale, a gateway that remembers, a person who decides.
+The model knows what design.md promises and nothing of how the ledger keeps it.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from typing import Any
+
+from hypothesis import HealthCheck, settings
+from hypothesis import strategies as st
+from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, precondition, rule
+
+from data.ledger.deciding import Decision, decide
+from data.ledger.records import Busy, Claim, Ended, Lease, Settlement, StopReason, Wait
+from data.ledger.stopping import stop_run
+from data.store.engine import Store, open_store
+from messaging.outcomes import ErrorKind, Outcome, OutcomeStatus, ProviderError, ReceiptStatus
+from tests.data.ledger.conftest import RUN, Bench
+
+N = 5
+LEASE_S = 10.0
+MAX_ATTEMPTS = 2
+
+NOTHING, ACCEPTED, REJECTED, UNSENT, UNCONFIRMED, STOPPED, IN_FLIGHT = range(7)
+
+
+@dataclass(slots=True)
+class Message:
+    """What ought to be known of one message."""
+
+    status: int = NOTHING
+    claim_no: int | None = None  # of its latest claim
+    fence: int = 0  # under which attempts are counted
+    attempts: int = 0
+    retry_at: float | None = None
+    decision: str | None = None
+    gateway_id: str | None = None
+    is_reported: bool = False  # a receipt is in the store
+    copies: list[str] = field(default_factory=list)  # at the gateway, by its ids
+    n_sent_again: int = 0
+
+
+@dataclass(slots=True)
+class Held:
+    """A claim in the hands of a holder, who may be asleep, and what the gateway has told it."""
+
+    claim: Claim
+    deadline: float
+    answers: dict[int, Outcome] = field(default_factory=dict)
+
+
+class Ledger(RuleBasedStateMachine):
+    """Rows are 0 … N-1. No pace: tests/data/ledger/test_claiming.py has its law."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.store: Store = open_store("sqlite://")
+        self.bench = Bench(self.store, n=N, rate_mps=None)
+        self.bench.with_rules(lease_s=LEASE_S, send_window_s=8.0, max_attempts=MAX_ATTEMPTS)
+        self.messages = [Message() for _ in range(N)]
+        self.leases: list[Lease] = []  # all that were ever given, most of them stale
+        self.held: list[Held] = []
+        self.owner: str | None = None
+        self.fence = 0
+        self.expires_at = 0.0
+        self.n_claims = 0
+        self.n_copies = 0
+        self.state = "sending"
+        self.opted_out: set[int] = set()
+
+    def teardown(self) -> None:
+        self.store.close()
+
+    @initialize(rows=st.sets(st.integers(0, N - 1), max_size=2))
+    def some_have_opted_out_already(self, rows: set[int]) -> None:
+        for row in sorted(rows):
+            self.bench.opt_out(row)
+        self.opted_out |= rows
+
+    # Leases
+
+    @rule(who=st.integers(0, 2))
+    def take(self, who: int) -> None:
+        owner = f"attempt {who}"
+        answer = self.bench.try_to_take(owner)
+        is_free = self.owner in {None, owner} or self.expires_at < self.bench.now
+        assert isinstance(answer, Lease) == is_free
+        if isinstance(answer, Busy):
+            assert answer.expires_at == self.expires_at
+            return
+        assert (answer.fence, answer.n_claims) == (self.fence + 1, self.n_claims)
+        self.fence, self.owner, self.expires_at = answer.fence, owner, self.bench.now + LEASE_S
+        self.leases.append(answer)
+        self._doubt_older_claims()
+
+    @rule()
+    def sweep(self) -> None:
+        is_expired = self.owner is not None and self.expires_at < self.bench.now
+        assert bool(self.bench.sweep()) == is_expired
+        if is_expired:
+            self.fence, self.owner = self.fence + 1, None
+            self._doubt_older_claims()
+
+    @precondition(lambda self: self.leases)
+    @rule(pick=st.integers(0, 5))
+    def give_back(self, pick: int) -> None:
+        lease = self.leases[-1 - pick % len(self.leases)]
+        given = self.bench.give_back(lease)
+        is_ours = lease.owner == self.owner and lease.fence == self.fence
+        assert given == (is_ours and not self._in_flight())
+        if given:
+            self.owner = None
+
+    def _doubt_older_claims(self) -> None:
+        for message in self.messages:
+            if message.status == IN_FLIGHT:
+                message.status = UNCONFIRMED
+                message.retry_at = None
+                self._count(message, self._held(message.claim_no).claim.fence, on_wire=True)
+                self._believe_receipts(message)
+
+    # Claims
+
+    @precondition(lambda self: self.leases)
+    @rule(pick=st.integers(0, 5), most=st.integers(1, N), is_repeated=st.booleans())
+    def claim(self, pick: int, most: int, is_repeated: bool) -> None:
+        lease = self.leases[-1 - (pick % len(self.leases) if pick > 2 else 0)]
+        claim_no = self.n_claims
+        if is_repeated and self.held and self.held[-1].claim.fence == lease.fence:
+            claim_no = self.n_claims - 1  # the word of it was lost
+        answer = self.bench.ask(lease, claim_no, most=most)
+        if (lease.owner, lease.fence) != (self.owner, self.fence):
+            assert answer == Ended(why="stale")
+            return
+        self.expires_at = self.bench.now + LEASE_S
+        if claim_no < self.n_claims:
+            self._same_claim(answer)
+        elif self.state != "sending":
+            assert answer == Ended(why=self.state)
+        else:
+            self._expect_claim(answer, lease, most)
+
+    def _same_claim(self, answer: Claim | Wait | Ended) -> None:
+        known = self.held[-1]
+        assert isinstance(answer, Claim)
+        assert (answer.rows, answer.request_key) == (known.claim.rows, known.claim.request_key)
+        assert self.bench.now + answer.send_for_s == known.deadline
+
+    def _expect_claim(self, answer: Claim | Wait | Ended, lease: Lease, most: int) -> None:
+        rows = self._next_rows(most)
+        if not rows:
+            assert not isinstance(answer, Claim)
+            return
+        assert isinstance(answer, Claim)
+        assert list(answer.rows) == rows
+        assert (answer.claim_no, answer.fence) == (self.n_claims, lease.fence)
+        self.n_claims += 1
+        for row in rows:
+            message = self.messages[row]
+            message.status, message.claim_no, message.retry_at = IN_FLIGHT, answer.claim_no, None
+        deadline = self.bench.now + answer.send_for_s
+        assert deadline <= self.expires_at
+        self.held.append(Held(answer, deadline))
+
+    def _next_rows(self, most: int) -> list[int]:
+        """Whom the next claim must hold. STOPs met on the way take effect."""
+        while True:
+            fresh = [row for row, message in enumerate(self.messages) if message.status == NOTHING]
+            if fresh:
+                span = range(fresh[0], min(fresh[0] + most, N))
+                rows = [row for row in span if self.messages[row].status == NOTHING]
+            else:
+                rows = [row for row, message in enumerate(self.messages) if self._is_due(message)][:most]
+            for row in self.opted_out.intersection(rows):
+                self.messages[row].status = STOPPED
+                self.messages[row].retry_at = None
+            texted = [row for row in rows if row not in self.opted_out]
+            if texted or not rows:
+                return texted
+
+    def _is_due(self, message: Message) -> bool:
+        if message.status != UNSENT:
+            return False
+        if message.retry_at is None:
+            return message.fence != self.fence
+        has_attempts = message.fence != self.fence or message.attempts < MAX_ATTEMPTS
+        return has_attempts and message.retry_at <= self.bench.now
+
+    # The wire
+
+    @precondition(lambda self: self.held)
+    @rule(
+        pick=st.integers(0, 3),
+        row=st.integers(0, N - 1),
+        said=st.sampled_from(["yes", "no", "busy", "?", "??"]),
+    )
+    def send(self, pick: int, row: int, said: str) -> None:
+        """A holder, perhaps a stale one, sends a message of its claim, if its right to send has not ended."""
+        held = self.held[-1 - pick % len(self.held)]
+        row = held.claim.rows[row % len(held.claim.rows)]
+        if row in held.answers:
+            return
+        if self.bench.now >= held.deadline:
+            held.answers[row] = _outcome(row, UNSENT, ErrorKind.HELD_BACK, on_wire=False)
+            return
+        message = self.messages[row]
+        if said in {"yes", "?"}:
+            self.n_copies += 1
+            message.copies.append(f"g{self.n_copies}")
+        if said == "yes":
+            held.answers[row] = _outcome(row, ACCEPTED, gateway_id=message.copies[-1])
+        elif said == "no":
+            held.answers[row] = _outcome(row, REJECTED, ErrorKind.INVALID_NUMBER)
+        elif said == "busy":
+            held.answers[row] = _outcome(row, UNSENT, ErrorKind.THROTTLED)
+        else:  # the answer is lost: of a message that was taken, or of one that was not
+            held.answers[row] = _outcome(row, UNCONFIRMED, ErrorKind.LOST_CONNECTION)
+
+    @precondition(lambda self: any(held.answers for held in self.held))
+    @rule(pick=st.integers(0, 3), rows=st.sets(st.integers(0, N - 1), min_size=1))
+    def settle(self, pick: int, rows: set[int]) -> None:
+        """Any part of what a holder was told; also one that was settled before, its word being lost."""
+        holders = [held for held in self.held if held.answers]
+        held = holders[-1 - pick % len(holders)]
+        part = sorted(rows & held.answers.keys()) or sorted(held.answers)
+        self.bench.settle(held.claim, *(Settlement(row, held.answers[row]) for row in part))
+        for row in part:
+            self._settled(self.messages[row], held, held.answers[row])
+
+    def _settled(self, message: Message, held: Held, outcome: Outcome) -> None:
+        is_its_claim = message.claim_no == held.claim.claim_no
+        if message.status == IN_FLIGHT and is_its_claim:
+            self._count(message, held.claim.fence, on_wire=outcome.on_wire)
+        elif message.status in {IN_FLIGHT, ACCEPTED}:
+            return  # a newer attempt is out, or the best is known
+        elif is_its_claim and message.status == UNCONFIRMED and message.decision is None:
+            message.attempts -= not outcome.on_wire and message.attempts > 0
+        elif outcome.status != ACCEPTED:
+            return  # only proof overturns what is known better
+        message.status = int(outcome.status)
+        message.retry_at = self._retry_at(message, outcome)
+        self._believe_receipts(message)
+
+    def _retry_at(self, message: Message, outcome: Outcome) -> float | None:
+        if outcome.status != OutcomeStatus.UNSENT:
+            return None
+        if _kind(outcome) == ErrorKind.HELD_BACK:
+            return self.bench.now
+        return self.bench.now + self.bench.rules.back_off_s * 2.0 ** max(message.attempts - 1, 0)
+
+    # What comes from outside
+
+    @precondition(lambda self: any(message.copies for message in self.messages))
+    @rule(pick=st.integers(0, N), status=st.sampled_from([ReceiptStatus.SENT, ReceiptStatus.DELIVERED]))
+    def receive(self, pick: int, status: ReceiptStatus) -> None:
+        out = [row for row, message in enumerate(self.messages) if message.copies]
+        row = out[pick % len(out)]
+        message = self.messages[row]
+        self.bench.receive(self.bench.receipt(row, status, gid=message.copies[-1]))
+        message.is_reported = True
+        if message.status != IN_FLIGHT:
+            self._believe_receipts(message)
+
+    @rule(row=st.integers(0, N - 1))
+    def opt_out(self, row: int) -> None:
+        if row not in self.opted_out:
+            self.bench.opt_out(row)
+            self.opted_out.add(row)
+
+    @rule(decision=st.sampled_from(Decision))
+    def decide(self, decision: Decision) -> None:
+        def ask(connection: Any, now: float) -> Any:
+            rules = self.bench.rules
+            return decide(connection, RUN, decision, by="Ann", why="they asked", rules=rules, now=now)
+
+        decided = self.bench.commit(ask)
+        n = 0
+        for message in self.messages:
+            if message.status != UNCONFIRMED or message.decision == Decision.ASSUMED_SENT:
+                continue
+            if decision is Decision.SEND_AGAIN and self.bench.now < self._held(message.claim_no).deadline:
+                continue
+            n += 1
+            message.decision = decision.value
+            if decision is Decision.SEND_AGAIN:
+                message.status, message.attempts, message.retry_at = UNSENT, 0, self.bench.now
+                message.n_sent_again += 1
+        assert decided.n_decided == n
+
+    @precondition(lambda self: self.state != "cancelled")
+    @rule(state=st.sampled_from(["sending", "sending", "paused", "stopped"]))
+    def steer(self, state: str) -> None:
+        self.bench.move_run(state)
+        self.state = state
+
+    @precondition(lambda self: self.bench.now > 1_000_060.0)
+    @rule()
+    def cancel(self) -> None:
+        """And once more, for what came back unsent since."""
+
+        def cancel(connection: Any, now: float) -> int:
+            return stop_run(connection, RUN, StopReason.CANCELLED, now)
+
+        self.bench.move_run("cancelled")
+        self.state = "cancelled"
+        stopped = [message for message in self.messages if message.status in {NOTHING, UNSENT}]
+        assert self.bench.commit(cancel) == len(stopped)
+        for message in stopped:
+            message.status, message.retry_at = STOPPED, None
+
+    @rule(seconds=st.sampled_from([0.5, 2.0, 7.5, 11.0, 40.0]))
+    def wait(self, seconds: float) -> None:
+        self.bench.now += seconds
+
+    # What must hold
+
+    @invariant()
+    def the_ledger_says_what_the_model_says(self) -> None:
+        lines = self.bench.rows("select row, status, decision, claim_no from outcomes order by row")
+        told = {row: (status, decision) for row, status, decision, _ in lines}
+        for row, message in enumerate(self.messages):
+            if message.status == IN_FLIGHT and row not in told:
+                continue  # its first attempt
+            expected = None if message.status == NOTHING else (message.status, message.decision)
+            assert told.get(row) == expected, (row, message)
+
+    @invariant()
+    def nobody_twice_unless_a_person_said_so_nobody_lost_nobody_hidden(self) -> None:
+        for row, message in enumerate(self.messages):
+            assert len(message.copies) <= 1 + message.n_sent_again, (row, message)
+            if message.status == ACCEPTED:
+                assert message.copies, ("lost", row, message)
+            if message.copies and not message.n_sent_again:
+                assert message.status in {ACCEPTED, UNCONFIRMED, IN_FLIGHT}, ("hidden", row, message)
+
+    @invariant()
+    def open_claims_hold_what_is_in_flight(self) -> None:
+        assert self.bench.audit().terms["in_flight"] == len(self._in_flight())
+
+    def _in_flight(self) -> list[Message]:
+        return [message for message in self.messages if message.status == IN_FLIGHT]
+
+    def _held(self, claim_no: int | None) -> Held:
+        return next(held for held in self.held if held.claim.claim_no == claim_no)
+
+    def _count(self, message: Message, fence: int, *, on_wire: bool) -> None:
+        message.attempts = (message.attempts if message.fence == fence else 0) + on_wire
+        message.fence = fence
+
+    @staticmethod
+    def _believe_receipts(message: Message) -> None:
+        if message.is_reported:
+            message.status, message.retry_at = ACCEPTED, None
+
+
+def _outcome(
+    row: int,
+    status: int,
+    kind: ErrorKind | None = None,
+    *,
+    gateway_id: str | None = None,
+    on_wire: bool = True,
+) -> Outcome:
+    return Outcome(
+        reference=str(row),
+        status=OutcomeStatus(status),
+        gateway_message_id=gateway_id,
+        error=None if kind is None else ProviderError(kind=kind, permanent=False),
+        on_wire=on_wire,
+    )
+
+
+def _kind(outcome: Outcome) -> ErrorKind | None:
+    return None if outcome.error is None else outcome.error.kind
+
+
+TestLedger = Ledger.TestCase
+TestLedger.settings = settings(
+    max_examples=250,
+    stateful_step_count=40,
+    deadline=None,
+    derandomize=True,
+    suppress_health_check=list(HealthCheck),
+)
