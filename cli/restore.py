@@ -16,22 +16,27 @@ if TYPE_CHECKING:
 
 
 def restore(source: Path, *, keys: Path | None, as_json: bool) -> int:
-    from data.keys import read_secrets
+    from data.keys import KeysError, read_secrets
     from engine.restoring import Target, restore_backup
 
     settings = load_settings()
     configure_logging(settings.log_level)
     folder = settings.var_dir / "keys" if keys is None else keys.expanduser().absolute()
-    secrets = read_secrets(folder, sealing=settings.sealing_key, pseudonym=settings.pseudonym_key)
+    try:
+        secrets = read_secrets(folder, sealing=settings.sealing_key, pseudonym=settings.pseudonym_key)
+    except KeysError as error:
+        raise KeysError(
+            f"{str(error).partition(';')[0]}; name the folder that `tidings backup --keys` wrote, with --keys."
+        ) from None
     target = Target(
         var_dir=settings.var_dir, store_url=settings.store_url, secrets=secrets, keeps_keys=keys is not None
     )
     restored = restore_backup(source.expanduser().absolute(), target, by=this_person(), now=time.time())
-    _load_analytics(settings)
     if as_json:
         print_json(_as_json(settings, restored))
     else:
         _tell(settings, restored)
+    _load_analytics(settings)  # last: whatever it meets, the instance is there, and that was said
     return EXIT_OK
 
 

@@ -10,13 +10,14 @@ from typing import Any
 
 import sqlalchemy as sa
 
-from data.files import lake_twin_path, run_folder
+from data.files import lake_twin_path, run_folder, write_parquet
 from data.instance import Instance, open_instance
 from data.ledger.audit import audit_run
 from data.runs import FrozenBatch, FrozenTwin, RunRecord, bind_run, freeze_run
 from data.whole_files import write_text
 from messaging.plan_summary import PlanSummary
 from messaging.runs import RunState
+from messaging.schemas import PLANNED_TWIN
 
 NOW = 1_790_000_000.0
 
@@ -64,10 +65,11 @@ def bind(instance: Instance, *, run_key: str | None = None, flow_run_id: str | N
 def freeze(
     instance: Instance, run: RunRecord, *, n: int = 10, key: str = "", now: float = NOW, **how: Any
 ) -> RunRecord:
-    """Freeze a run of n messages in one batch; its files hold no more than their names."""
+    """Freeze a run of n messages in one batch; its files hold no more than their names, and nobody."""
     folder, twin = run_folder(instance.var_dir, run.run), lake_twin_path(instance.lake, "planned", run.run)
-    for path in (folder.part_file(0), folder.audience, folder.plan_json, twin):
+    for path in (folder.part_file(0), folder.audience, folder.plan_json):
         write_text(path.name, path)
+    write_parquet(PLANNED_TWIN.to_frame(), twin)
     return freeze_run(
         instance.store,
         run.run,
