@@ -207,6 +207,7 @@ def _summary(
         source_fingerprint=source.fingerprint,
         text_fingerprint=text_fingerprint,
         plan_fingerprint=_plan_fingerprint(campaign, source, prices, text_fingerprint, messages),
+        failure_guards=campaign.guards.of_failures,
         notices=[*source.notices, *_notices(campaign, prices, text, messages)],
     )
 

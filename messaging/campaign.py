@@ -27,6 +27,7 @@ from pydantic import (
 )
 
 from messaging.errors import TidingsError
+from messaging.guarding import DEFAULT_GUARDS, FailureGuards
 
 _UNITS_S = {"s": 1, "m": 60, "h": 3600, "d": 86_400, "w": 604_800}
 _A_DURATION = 'write seconds, or a text such as "90s", "15m", "24h", "2d"'
@@ -200,7 +201,7 @@ class Schedule(_Section):
 
 
 class Guards(_Section):
-    """What must hold of a plan, or else the run ends before anything is sent."""
+    """What must hold of a plan, or nothing is sent; and of the messages that go out, or the run is stopped."""
 
     max_messages: int | None = Field(None, ge=0)
     max_cost: float | None = Field(
@@ -210,6 +211,21 @@ class Guards(_Section):
     max_segments: int = Field(
         6, ge=1, le=255, description="of one message; a longer one leaves its person out"
     )
+    max_failures_in_a_row: int = Field(DEFAULT_GUARDS.max_failures_in_a_row, ge=1)
+    max_failure_rate: float = Field(
+        DEFAULT_GUARDS.max_failure_rate, ge=0, le=1, allow_inf_nan=False, description="1: no rate is too high"
+    )
+    failure_window: int = Field(
+        DEFAULT_GUARDS.failure_window, ge=10, le=100_000, description="messages that the rate is taken of"
+    )
+
+    @property
+    def of_failures(self) -> FailureGuards:
+        return FailureGuards(
+            max_failures_in_a_row=self.max_failures_in_a_row,
+            max_failure_rate=self.max_failure_rate,
+            failure_window=self.failure_window,
+        )
 
 
 class Run(_Section):
