@@ -6,6 +6,8 @@ from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass
 from typing import Any
 
+from messaging.guarding import DEFAULT_GUARDS, FailureGuards
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class PlanSummary:
@@ -36,6 +38,7 @@ class PlanSummary:
     source_fingerprint: str
     text_fingerprint: str
     plan_fingerprint: str
+    failure_guards: FailureGuards = DEFAULT_GUARDS
     notices: Sequence[str] = ()
 
     def __post_init__(self) -> None:

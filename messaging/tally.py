@@ -84,4 +84,9 @@ class BatchTally:
         if not reasons:
             return ""
         most = max(sorted(reasons), key=lambda reason: reasons[reason])
-        return _REASONS.get(most, most.replace("_", " "))
+        return reason_in_words(most)
+
+
+def reason_in_words(kind: str) -> str:
+    """An error kind or stop reason as people read it: throttled → gateway throttled."""
+    return _REASONS.get(kind, kind.replace("_", " "))

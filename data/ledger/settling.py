@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 from data.ledger.copies import mark_possible_duplicates, said_of_the_first, write_copies
 from data.ledger.events import write_event
+from data.ledger.guarding import guard_run
 from data.ledger.records import Claim, ClaimKind, Settled, Settlement
 from data.ledger.recovering import attempts_after
 from data.ledger.rules import Rules
@@ -90,6 +91,8 @@ def settle(
     _write_other_copies(connection, claim, after, receipts, now)
     if blocked_s > 0 and len(applied) + len(late):
         _block(connection, claim.account, blocked_s, rules, now)
+    if n_first:
+        guard_run(connection, ref.run, [s.outcome for s, w in applied if w is _Weight.FIRST], now)
     return Settled(n_applied=len(applied), n_repeated=weights.count(_Weight.SAME), n_late=len(late))
 
 

@@ -19,6 +19,7 @@ from engine.sender.lanes import Lanes, StopSign
 from gateway_clients.base import GatewayClient
 from gateway_clients.verdicts import HELD_BACK, unconfirmed, unsent
 from messaging.batches import BatchRef
+from messaging.guarding import STOPS_AT_ONCE
 from messaging.outcomes import ErrorKind, Outcome, OutcomeStatus, OutgoingMessage
 from messaging.tally import BUSY, DONE, DRAINED, UNREACHABLE, BatchTally
 
@@ -28,8 +29,9 @@ SETTLE_EVERY_S = 0.1
 LONGEST_NAP_S = 1.0  # so that a pause, a new rate or the end of this process is noticed
 NAP_S = 0.25
 ANSWER_PATIENCE_S = 60.0  # after a claim's last instant to send: gateway clients give up far earlier
-UNASKED_HOLD_S = 1.0  # after a throttle that names no time
+UNASKED_HOLD_S = 1.0  # after a throttle that names no time; or until the settle has stopped the run
 
+_HOLDS = STOPS_AT_ONCE | {ErrorKind.THROTTLED}
 _ANSWERS = frozenset(
     {OutcomeStatus.ACCEPTED, OutcomeStatus.REJECTED, OutcomeStatus.UNSENT, OutcomeStatus.UNCONFIRMED}
 )
@@ -302,7 +304,7 @@ class _Sender:
     def _obey(self, outcome: Outcome) -> None:
         """A wish to wait holds for the whole account: at once in this process, by the settle in all others."""
         wait_s = outcome.retry_after_s
-        if wait_s is None and outcome.error is not None and outcome.error.kind == ErrorKind.THROTTLED:
+        if wait_s is None and outcome.error is not None and outcome.error.kind in _HOLDS:
             wait_s = UNASKED_HOLD_S
         if wait_s:
             self._lanes.hold(self._clock.boot_s() + wait_s)

@@ -23,5 +23,6 @@ set
     cost = :cost,
     currency = :currency,
     validity_s = :validity_s,
+    guards = :guards,
     folder = :folder
 where run = :run and state = 'planning';

@@ -276,12 +276,12 @@ def test_held_back_messages_use_up_no_attempt_and_are_due_at_once(bench):
 
 def test_what_meets_the_same_answer_again_is_left_to_the_next_task_run(bench):
     lease = bench.take()
-    no_credit = refused(OutcomeStatus.UNSENT, *range(10), kind=ErrorKind.NO_CREDIT, permanent=True)
-    bench.settle(bench.claim(lease), *no_credit)
+    refused_alike = refused(OutcomeStatus.UNSENT, *range(10), kind=ErrorKind.UNKNOWN, permanent=True)
+    bench.settle(bench.claim(lease), *refused_alike)
     bench.now += 3600
     lease = bench.take("first")
     assert isinstance(bench.ask(lease, 1), Claim)
-    bench.settle(bench.claim(lease, 1), *no_credit)
+    bench.settle(bench.claim(lease, 1), *refused_alike)
     bench.now += 60
     assert bench.ask(lease, 2) == Ended(why="done")
 
