@@ -26,7 +26,13 @@ def plan(what: WhatToSend, *, as_json: bool) -> int:
         loaded = load_what(what, var_dir=settings.var_dir)
         from engine.plan import make_plan
 
-        made = make_plan(loaded.campaign, base=loaded.base, store=instance.store, keys=instance.keys)
+        made = make_plan(
+            loaded.campaign,
+            base=loaded.base,
+            store=instance.store,
+            keys=instance.keys,
+            folder=instance.var_dir,
+        )
     if as_json:
         print_json({**made.summary.as_dict(), "stopped_by": made.stopped_by})
     else:

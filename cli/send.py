@@ -58,7 +58,13 @@ def _rehearse(instance: Instance, loaded: LoadedCampaign) -> None:
     """Plan once here, so that a wrong file or template is said at once, and costs neither a server nor a run."""
     from engine.plan import GuardStopped, make_plan
 
-    plan = make_plan(loaded.campaign, base=loaded.base, store=instance.store, keys=instance.keys)
+    plan = make_plan(
+        loaded.campaign,
+        base=loaded.base,
+        store=instance.store,
+        keys=instance.keys,
+        folder=instance.var_dir,
+    )
     if plan.stopped_by is not None:
         raise GuardStopped(plan.stopped_by)
 

@@ -2,8 +2,12 @@
 
 from __future__ import annotations
 
+import codecs
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
+from itertools import groupby
 from pathlib import Path
+from typing import BinaryIO
 
 import polars as pl
 import pyarrow as pa
@@ -72,17 +76,62 @@ def write_parquet(frame: pl.DataFrame, path: Path, *, rows_per_group: int | None
 
     Through pyarrow on purpose: Polars cuts a frame into groups of equal size, not of the size that was asked for.
     """
-    table = frame.to_arrow(compat_level=pl.CompatLevel.oldest())
+    table = _table(frame)
     with whole_file(path) as file:
         pq.write_table(table, file, row_group_size=rows_per_group or max(frame.height, 1), compression="zstd")
 
 
-def write_csv_for_people(frame: pl.DataFrame, path: Path) -> None:
-    """UTF-8 with the mark that spreadsheets want; what they would run as a formula begins with an apostrophe."""
-    texts = [name for name, kind in frame.schema.items() if kind == pl.String]
-    harmless = frame.with_columns(escaped(pl.col(name)).alias(name) for name in texts)
+def write_parquet_chunks(chunks: Iterable[pl.DataFrame], schema: pl.Schema, path: Path) -> int:
+    """Write frames of one schema as one file, whole or not at all, a row group each. Returns the number of rows."""
+    n_rows = 0
+    with whole_file(path) as file, _writer(schema, file) as writer:
+        for chunk in chunks:
+            writer.write_table(_table(chunk), row_group_size=max(chunk.height, 1))
+            n_rows += chunk.height
+    return n_rows
+
+
+def write_batches(chunks: Iterable[pl.DataFrame], schema: pl.Schema, folder: RunFolder, *, size: int) -> None:
+    """Write a run's messages, in their order, as a file per part with a row group per batch of `size` messages."""
+    in_parts = groupby(_cut_into_batches(chunks, size), key=lambda cut: part_of(cut[0]))
+    for part, cuts in in_parts:
+        with whole_file(folder.part_file(part)) as file, _writer(schema, file) as writer:
+            for _, messages in cuts:
+                writer.write_table(_table(messages), row_group_size=size)
+
+
+def _cut_into_batches(chunks: Iterable[pl.DataFrame], size: int) -> Iterator[tuple[int, pl.DataFrame]]:
+    """Frames of whole batches of one part each, with the number of their first batch; only the last may be short."""
+    batch, rest = 0, None
+    for chunk in chunks:
+        waiting = chunk if rest is None else pl.concat([rest, chunk])
+        while waiting.height >= size:
+            n = min(waiting.height // size, BATCHES_PER_PART - batch % BATCHES_PER_PART)
+            yield batch, waiting.head(n * size)
+            batch, waiting = batch + n, waiting.slice(n * size)
+        rest = waiting
+    if rest is not None and rest.height:
+        yield batch, rest
+
+
+def _table(frame: pl.DataFrame) -> pa.Table:
+    return frame.to_arrow(compat_level=pl.CompatLevel.oldest())
+
+
+def _writer(schema: pl.Schema, file: BinaryIO) -> pq.ParquetWriter:
+    return pq.ParquetWriter(file, _table(schema.to_frame()).schema, compression="zstd")
+
+
+def write_csv_for_people(header: Sequence[str], chunks: Iterable[pl.DataFrame], path: Path) -> None:
+    """UTF-8 with the mark that spreadsheets want; what they would run as a formula begins with an apostrophe.
+
+    header: the names as people know them, one per column, repeated ones too.
+    """
+    names = pl.DataFrame([header], schema=[f"{place}" for place in range(len(header))], orient="row")
     with whole_file(path) as file:
-        harmless.write_csv(file, include_bom=True)
+        file.write(codecs.BOM_UTF8)
+        for frame in (names, *chunks):
+            frame.with_columns(escaped(pl.col(pl.String))).write_csv(file, include_header=False)
 
 
 def read_batch(folder: Path, ref: BatchRef) -> pl.DataFrame:

@@ -20,12 +20,13 @@ class Spool:
     """Frames in order, read as often as one likes.
 
     What does not fit into memory lies in a file that no folder names, so nothing of it outlives the process, however
-    that ends. folder: where that file takes its room; None: where the system keeps temporary files.
+    that ends. folder: where that file takes its room; None: where the system keeps temporary files. schema: the columns that
+    `frame` has at least.
     """
 
-    def __init__(self, folder: Path | None = None, *, in_memory: int = _MOST_BYTES_IN_MEMORY) -> None:
+    def __init__(self, folder: Path | None = None, *, schema: pl.Schema | None = None) -> None:
         self._folder = folder
-        self._room = in_memory
+        self._schema = schema
         self._frames: list[pl.DataFrame] = []
         self._places: list[tuple[int, int]] = []  # of each frame in the file: where it begins, its bytes
         self._file: int | None = None
@@ -35,7 +36,7 @@ class Spool:
         self.n_rows += frame.height
         if self._file is None:
             self._frames.append(frame)
-            if sum(one.estimated_size() for one in self._frames) <= self._room:
+            if sum(one.estimated_size() for one in self._frames) <= _MOST_BYTES_IN_MEMORY:
                 return
             self._open()
         for kept in self._frames or [frame]:
@@ -48,6 +49,12 @@ class Spool:
             return
         for start, length in self._places:
             yield pl.read_ipc_stream(io.BytesIO(_read_at(self._file, start, length)))
+
+    @property
+    def frame(self) -> pl.DataFrame:
+        """All frames as one, for what is known to be small."""
+        whole: pl.DataFrame = pl.concat([pl.DataFrame(schema=self._schema), *self], how="diagonal")
+        return whole
 
     def _open(self) -> None:
         with tempfile.TemporaryFile(dir=self._folder) as file:

@@ -25,6 +25,7 @@ if TYPE_CHECKING:
 T = TypeVar("T")
 
 EVERYWHERE = ""  # the scope that holds for every sender ID and account
+MOST_PEOPLE_KEPT = 2_000_000  # of a list that is read whole: 100 MB
 KEYS_PER_STATEMENT = 10_000  # SQLite takes 32,766 parameters, PostgreSQL 65,535
 
 _LISTS = {  # parameters that are lists
@@ -78,19 +79,37 @@ def record_suppressions(connection: Connection, entries: Iterable[Suppression], 
     return len(new)
 
 
-def suppressed_among(
-    store: Store, person_keys: pl.Series, *, scopes: Sequence[str] = (EVERYWHERE,)
-) -> set[str]:
-    """Those of these people who are suppressed in one of the scopes. A message is under EVERYWHERE and its sender's."""
-    keys = person_keys.drop_nulls().unique().to_list()
-    with store.read.connect() as connection:
-        # Many people are looked up faster by reading the whole list, unless it is much the longer one.
-        if len(keys) > KEYS_PER_STATEMENT and _n_suppressions(connection) <= len(keys):
-            return _people(connection, "everybody", scopes=scopes).intersection(keys)
+class SuppressedPeople:
+    """Who is suppressed in one of the scopes, for a plan that asks for many people in turn.
+
+    A message is under EVERYWHERE and its sender's. The list is read whole once that is cheaper than looking people up,
+    and kept, so it does not change under the plan. store None: nobody is known to be suppressed.
+    """
+
+    def __init__(self, store: Store | None, *, scopes: Sequence[str] = (EVERYWHERE,)) -> None:
+        self._store = store
+        self._scopes = scopes
+        self._whole: pl.Series | None = None
+
+    def among(self, person_keys: pl.Series) -> pl.Series:
+        """All of these people who are suppressed, and perhaps others."""
+        if self._whole is None and self._store is not None:
+            keys = person_keys.drop_nulls().unique()
+            with self._store.read.connect() as connection:
+                if len(keys) <= KEYS_PER_STATEMENT or _n_suppressions(connection) > MOST_PEOPLE_KEPT:
+                    return self._looked_up(connection, keys.to_list())
+                self._whole = _series(_people(connection, "everybody", scopes=self._scopes))
+        return self._whole if self._whole is not None else _series(())
+
+    def _looked_up(self, connection: Connection, keys: Sequence[str]) -> pl.Series:
         found: set[str] = set()
         for chunk in _chunks(keys):
-            found |= _people(connection, "among", scopes=scopes, person_keys=chunk)
-        return found
+            found |= _people(connection, "among", scopes=self._scopes, person_keys=chunk)
+        return _series(found)
+
+
+def _series(person_keys: Iterable[str]) -> pl.Series:
+    return pl.Series(sorted(person_keys), dtype=pl.String)
 
 
 def import_suppressions(

@@ -7,21 +7,27 @@ So two flow runs that plan the same run at a time cannot mix their files, and a 
 from __future__ import annotations
 
 import shutil
-from collections.abc import Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 import orjson
 import polars as pl
 
-from data.files import RunFolder, lake_twin_path, run_folder, write_csv_for_people, write_parquet
+from data.files import (
+    RunFolder,
+    lake_twin_path,
+    run_folder,
+    write_batches,
+    write_csv_for_people,
+    write_parquet_chunks,
+)
 from data.runs import FrozenBatch, FrozenTwin, RunRecord, freeze_run, next_key, read_run
 from data.whole_files import make_private_folder, sync_folder, write_text
 from engine.plan import GuardStopped
-from engine.twins import TwinKind, lake_twins
-from messaging.batches import batches_of_part, n_parts
+from engine.twins import TwinKind, lake_twins, message_ids
 from messaging.runs import RunState, run_key
-from messaging.schemas import MESSAGES
+from messaging.schemas import AUDIENCE, CONTACTS, EXCLUDED, MESSAGES, REJECTS, attributes
 from messaging.sealed import Sealer
 
 if TYPE_CHECKING:
@@ -54,15 +60,14 @@ def freeze(
         raise GuardStopped(plan.stopped_by)
     draft = _Draft(var_dir, run.run, plan.summary.plan_fingerprint)
     try:
-        messages = _numbered(plan.messages, run.run, keys)
-        _write_run_folder(plan, messages, draft.folder)
-        twins = draft.write_twins(lake_twins(plan, messages, run.run))
+        _write_run_folder(plan, run.run, keys, draft.folder)
+        twins = draft.write_twins(lake_twins(plan, run.run))
         return freeze_run(
             store,
             run.run,
             run_key=_key(plan, run, store, again=again),
             summary=plan.summary,
-            batches=_batches(messages),
+            batches=_batches(plan.messages),
             twins=twins,
             folder=str(draft.place.relative_to(var_dir)),
             publish=draft.move_into_place,
@@ -95,14 +100,16 @@ class _Draft:
     def folder(self) -> RunFolder:
         return RunFolder(self._path)
 
-    def write_twins(self, frames: Mapping[TwinKind, pl.DataFrame]) -> list[FrozenTwin]:
+    def write_twins(
+        self, frames: Mapping[TwinKind, tuple[pl.Schema, Iterable[pl.DataFrame]]]
+    ) -> list[FrozenTwin]:
         twins = []
-        for kind, frame in frames.items():
+        for kind, (schema, chunks) in frames.items():
             place = lake_twin_path(self._lake, kind, self._run)
             draft = place.with_name(f".{place.name}.{self._path.suffix[1:]}")
-            write_parquet(frame, draft)
+            n_rows = write_parquet_chunks(chunks, schema, draft)
             self._twins[draft] = place
-            twins.append(FrozenTwin(kind, str(place.relative_to(self._lake)), frame.height))
+            twins.append(FrozenTwin(kind, str(place.relative_to(self._lake)), n_rows))
         return twins
 
     def move_into_place(self) -> None:
@@ -138,31 +145,51 @@ def _repeats_since(plan: Plan, run: RunRecord, *, again: bool, now: float) -> fl
     return now - plan.campaign.run.repeat_after_s
 
 
-def _numbered(messages: pl.DataFrame, run: int, keys: Keys) -> pl.DataFrame:
-    """MESSAGES: with the ids that the run's number gives."""
-    references = Sealer(keys.references).seal_column(run, messages["batch"], messages["row"])
-    return messages.with_columns(
-        references, message_id=(run << 32) + pl.col("ordinal").cast(pl.Int64)
-    ).select(MESSAGES.names())
-
-
-def _write_run_folder(plan: Plan, messages: pl.DataFrame, folder: RunFolder) -> None:
-    write_parquet(plan.rejects, folder.rejects)
-    write_csv_for_people(plan.rejects, folder.rejects_csv)
-    write_parquet(plan.excluded, folder.excluded)
-    write_parquet(plan.audience, folder.audience)
-    size, n = plan.summary.batch_size, plan.summary.n_batches
-    for part in range(n_parts(n)):
-        numbers = batches_of_part(part, n)
-        of_part = messages.slice(numbers.start * size, len(numbers) * size)
-        write_parquet(of_part, folder.part_file(part), rows_per_group=size)
+def _write_run_folder(plan: Plan, run: int, keys: Keys, folder: RunFolder) -> None:
+    write_parquet_chunks(plan.rejects, REJECTS, folder.rejects)
+    write_csv_for_people([*REJECTS, *plan.headers.values()], _rejects_to_mend(plan), folder.rejects_csv)
+    write_parquet_chunks(plan.excluded, pl.Schema({**EXCLUDED, "person_key": pl.String()}), folder.excluded)
+    write_parquet_chunks(plan.audience, _audience_schema(plan), folder.audience)
+    write_batches(_numbered(plan.messages, run, keys), MESSAGES, folder, size=plan.summary.batch_size)
     # Counts and fingerprints only: the plan is shown in places where nobody's number may stand.
     as_json = orjson.dumps(plan.summary.as_dict(), option=orjson.OPT_INDENT_2 | orjson.OPT_NON_STR_KEYS)
     write_text(as_json.decode() + "\n", folder.plan_json)
 
 
-def _batches(messages: pl.DataFrame) -> list[FrozenBatch]:
-    by_batch = messages.group_by("batch", maintain_order=True).agg(
-        pl.len(), pl.col("not_before").min(), pl.col("not_after").max()
+def _rejects_to_mend(plan: Plan) -> Iterator[pl.DataFrame]:
+    """REJECTS and the source's own columns: a person corrects the cell in its place and gives the file as a source."""
+    for rejects, cells in zip(plan.rejects, plan.cells, strict=True):
+        beside = cells.drop("source_row").select(pl.all().name.prefix("cell "))
+        yield rejects.hstack(beside.get_columns())
+
+
+def _audience_schema(plan: Plan) -> pl.Schema:
+    """Of the contact everything; the source's own columns come last."""
+    own = dict.fromkeys(attributes(plan.headers), pl.String())
+    return pl.Schema(
+        {**AUDIENCE, **{name: kind for name, kind in CONTACTS.items() if name not in AUDIENCE}, **own}
+    )
+
+
+def _numbered(chunks: Iterable[pl.DataFrame], run: int, keys: Keys) -> Iterator[pl.DataFrame]:
+    """MESSAGES: with the ids that the run's number gives."""
+    sealer = Sealer(keys.references)
+    for messages in chunks:
+        references = sealer.seal_column(run, messages["batch"], messages["row"])
+        yield messages.with_columns(references, message_id=message_ids(run)).select(MESSAGES.names())
+
+
+def _batches(chunks: Iterable[pl.DataFrame]) -> list[FrozenBatch]:
+    """A batch may stand in two chunks."""
+    parts = [
+        messages.group_by("batch", maintain_order=True).agg(
+            n=pl.len(), not_before=pl.col("not_before").min(), not_after=pl.col("not_after").max()
+        )
+        for messages in chunks
+    ]
+    by_batch = (
+        pl.concat(parts)
+        .group_by("batch", maintain_order=True)
+        .agg(pl.col("n").sum(), pl.col("not_before").min(), pl.col("not_after").max())
     )
     return [FrozenBatch(*row) for row in by_batch.iter_rows()]

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from typing import TYPE_CHECKING, Literal
 
 import polars as pl
@@ -16,34 +16,37 @@ if TYPE_CHECKING:
 TwinKind = Literal["planned", "excluded", "rejects"]
 
 
-def lake_twins(plan: Plan, messages: pl.DataFrame, run: int) -> Mapping[TwinKind, pl.DataFrame]:
-    """PLANNED_TWIN, EXCLUDED_TWIN and REJECTS_TWIN of a plan; messages: MESSAGES, as frozen."""
+def lake_twins(plan: Plan, run: int) -> Mapping[TwinKind, tuple[pl.Schema, Iterator[pl.DataFrame]]]:
+    """The schema and chunks of PLANNED_TWIN, EXCLUDED_TWIN and REJECTS_TWIN of a plan."""
     return {
-        "planned": _planned(plan, messages).select(_of_run(run), *_others(PLANNED_TWIN)).cast(PLANNED_TWIN),
-        "excluded": _excluded(plan).select(_of_run(run), *_others(EXCLUDED_TWIN)).cast(EXCLUDED_TWIN),
-        "rejects": plan.rejects.select(_of_run(run), *_others(REJECTS_TWIN)).cast(REJECTS_TWIN),
+        "planned": (PLANNED_TWIN, _twins(_planned(plan, run), PLANNED_TWIN, run)),
+        "excluded": (EXCLUDED_TWIN, _twins(_excluded(plan), EXCLUDED_TWIN, run)),
+        "rejects": (REJECTS_TWIN, _twins(plan.rejects, REJECTS_TWIN, run)),
     }
 
 
-def _planned(plan: Plan, messages: pl.DataFrame) -> pl.DataFrame:
-    people = plan.audience.select("ordinal", "source_row", "external_id")
-    return messages.join(
-        people, on="ordinal", how="left", maintain_order="left", validate="1:1"
-    ).with_columns(
-        masked_msisdn=mask_expr(pl.col("msisdn")),
-        country="region",
-        currency=pl.lit(plan.summary.currency),
-        variant=pl.lit(None, dtype=pl.String),
-    )
+def _twins(frames: Iterable[pl.DataFrame], schema: pl.Schema, run: int) -> Iterator[pl.DataFrame]:
+    others = [name for name in schema if name != "run"]
+    for frame in frames:
+        yield frame.select(pl.lit(run, dtype=pl.Int64).alias("run"), *others).cast(schema)
 
 
-def _excluded(plan: Plan) -> pl.DataFrame:
-    return plan.excluded.with_columns(masked_msisdn=mask_expr(pl.col("msisdn")), country="region")
+def _planned(plan: Plan, run: int) -> Iterator[pl.DataFrame]:
+    for messages, people in zip(plan.messages, plan.audience, strict=True):
+        assert messages["ordinal"].equals(people["ordinal"]), "messages stand beside their people"
+        yield messages.hstack(people.select("source_row", "external_id").get_columns()).with_columns(
+            message_id=message_ids(run),
+            masked_msisdn=mask_expr(pl.col("msisdn")),
+            country="region",
+            currency=pl.lit(plan.summary.currency),
+            variant=pl.lit(None, dtype=pl.String),
+        )
 
 
-def _of_run(run: int) -> pl.Expr:
-    return pl.lit(run, dtype=pl.Int64).alias("run")
+def _excluded(plan: Plan) -> Iterator[pl.DataFrame]:
+    for excluded in plan.excluded:
+        yield excluded.with_columns(masked_msisdn=mask_expr(pl.col("msisdn")), country="region")
 
 
-def _others(schema: pl.Schema) -> list[str]:
-    return [name for name in schema if name != "run"]
+def message_ids(run: int) -> pl.Expr:
+    return (run << 32) + pl.col("ordinal").cast(pl.Int64)

@@ -13,38 +13,95 @@ from messaging.schemas import AUDIENCE
 MOBILE_TYPES = ("mobile", "fixed_line_or_mobile")
 
 
-def choose_audience(
+# What decides about a contact, without who it is: 13 bytes a row, so that all rows of a source fit into memory at once.
+WEIGHED = pl.Schema(
+    {
+        "source_row": pl.UInt32,
+        "number": pl.UInt64,  # the digits of the MSISDN: 15 at most, so the number is exact
+        "is_mobile": pl.Boolean,
+        "says_no": pl.Boolean,
+        "may_be_texted": pl.Boolean,  # by consent
+        "is_suppressed": pl.Boolean,
+    }
+)
+
+
+def weigh_contacts(
     contacts: pl.DataFrame,
     *,
     consent_basis: Literal["recorded", "attested"] | None,
-    suppressed: Collection[str],
-    priced_regions: Collection[str],
+    suppressed: Collection[str] | pl.Series,
+) -> pl.DataFrame:
+    """WEIGHED, row by row. contacts: CONTACTS + person_key, some or all of a source. suppressed: person keys."""
+    needs_yes = pl.lit(consent_basis == "recorded")
+    return contacts.select(
+        "source_row",
+        number=pl.col("msisdn").str.slice(1).cast(pl.UInt64),
+        is_mobile=_is_in("number_type", MOBILE_TYPES),
+        says_no=says_no(pl.col("consent")),
+        may_be_texted=~needs_yes | says_yes(pl.col("consent")),
+        is_suppressed=_is_in("person_key", suppressed),
+    )
+
+
+def compare_rows(weighed: pl.DataFrame) -> pl.DataFrame:
+    """What the rows of one number mean for each other. weighed: WEIGHED, all rows of a source, in its order.
+
+    Returns no_at, the first row in which this number says no, and first_at, where the row repeats one: the row of that
+    number that stays. Both are null elsewhere. A row that may not be texted takes nobody's place.
+    """
+    no_at = _rows_at(weighed, *_rows_of_a_no(weighed))
+    is_left = (
+        weighed["is_mobile"] & weighed["may_be_texted"] & ~weighed["is_suppressed"] & no_at.is_null()
+    ).arg_true()
+    left = weighed.select(pl.col("number", "source_row").gather(is_left))
+    is_first = left["number"].is_first_distinct()
+    repeats = left.filter(~is_first)
+    firsts = left.filter(is_first & left["number"].is_in(repeats["number"].unique().implode()))
+    first_at = _rows_at(weighed, is_left.filter(~is_first), firsts)
+    return pl.DataFrame({"no_at": no_at, "first_at": first_at})
+
+
+def _rows_of_a_no(weighed: pl.DataFrame) -> tuple[pl.Series, pl.DataFrame]:
+    """The positions of all rows of a number that says no somewhere; and by number, the first row where it does."""
+    first = weighed.filter("says_no").group_by("number").agg(pl.col("source_row").min())
+    return weighed["number"].is_in(first["number"].implode()).arg_true(), first
+
+
+def _rows_at(weighed: pl.DataFrame, positions: pl.Series, rows: pl.DataFrame) -> pl.Series:
+    """At the positions the row that `rows` gives for their number; elsewhere null."""
+    found = pl.Series([None], dtype=pl.UInt32).new_from_index(0, weighed.height)
+    if positions.is_empty():
+        return found
+    asked = weighed.select(pl.col("number").gather(positions))
+    joined = asked.join(rows, on="number", how="left", maintain_order="left", validate="m:1")
+    return found.scatter(positions, joined["source_row"])
+
+
+def choose_audience(
+    contacts: pl.DataFrame, weighed: pl.DataFrame, *, priced_regions: Collection[str]
 ) -> tuple[pl.DataFrame, pl.DataFrame]:
     """Part contacts into those who may be texted and those who may not, both in source order.
 
-    contacts: CONTACTS + person_key + the source's columns. suppressed: person keys. Reasons in the order they are
-    asked: not_a_mobile, opted_out (a no in any row of the same number counts for all of them), no_consent (basis
-    "recorded" and no clear yes in this row), suppressed, duplicate (the first row of a number stays), no_price.
+    contacts: CONTACTS + person_key + the source's columns, some or all of a source. weighed: the same rows of WEIGHED
+    with what `compare_rows` says of them. Reasons in the order they are asked: not_a_mobile, opted_out (a no in any row
+    of the same number counts for all of them), no_consent (basis "recorded" and no clear yes in this row), suppressed,
+    duplicate (the first row of a number stays), no_price.
     Returns people (the same columns) and EXCLUDED + person_key.
     """
-    row_that_says_no = pl.when(says_no(pl.col("consent"))).then("source_row").min().over("msisdn")
-    needs_yes = pl.lit(consent_basis == "recorded")
-    alone = _judged(
-        contacts.with_columns(_no_at=row_that_says_no),
-        (~_is_in("number_type", MOBILE_TYPES), "not_a_mobile", pl.col("number_type")),
-        (pl.col("_no_at").is_not_null(), "opted_out", _row("_no_at")),
-        (needs_yes & ~says_yes(pl.col("consent")), "no_consent", pl.lit(None)),
-        (_is_in("person_key", suppressed), "suppressed", pl.lit(None)),
-    )
-    left, unfit = _parted(alone)
-    # Asked among those who are left: a row that may not be texted takes nobody's place.
-    among_others = _judged(
-        left.with_columns(_first_at=pl.col("source_row").first().over("msisdn")),
-        (pl.col("_first_at") != pl.col("source_row"), "duplicate", _row("_first_at")),
+    # Beside the contacts, not among them: a source may have a column of any name.
+    beside = weighed.select(pl.all().name.prefix(_BESIDE))
+    judged = _judged(
+        contacts.hstack(beside.get_columns()),
+        (~_beside("is_mobile"), "not_a_mobile", pl.col("number_type")),
+        (_beside("no_at").is_not_null(), "opted_out", _row("no_at")),
+        (~_beside("may_be_texted"), "no_consent", pl.lit(None)),
+        (_beside("is_suppressed"), "suppressed", pl.lit(None)),
+        (_beside("first_at").is_not_null(), "duplicate", _row("first_at")),
         (~_is_in("region", priced_regions), "no_price", pl.col("region")),
     )
-    people, unneeded = _parted(among_others)
-    return people.drop("_no_at", "_first_at"), in_source_order(unfit, unneeded)
+    people, excluded = _parted(judged)
+    return people.drop(beside.columns), excluded
 
 
 def keep_readable(
@@ -64,9 +121,9 @@ def keep_readable(
     return _parted(people.hstack(texts.get_columns()))
 
 
-def number_audience(people: pl.DataFrame) -> pl.DataFrame:
-    """AUDIENCE + the other columns: ordinals 0 … n-1 in source order, given once everybody else is out."""
-    numbered = people.with_row_index("ordinal")
+def number_audience(people: pl.DataFrame, *, first: int = 0) -> pl.DataFrame:
+    """AUDIENCE + the other columns: ordinals from `first` in source order, given once everybody else is out."""
+    numbered = people.with_row_index("ordinal", offset=first)
     others = [name for name in numbered.columns if name not in AUDIENCE]
     return numbered.select(*AUDIENCE, *others)
 
@@ -109,9 +166,17 @@ def _parted(judged: pl.DataFrame) -> tuple[pl.DataFrame, pl.DataFrame]:
     return judged.filter(~is_out).drop("excluded_reason", "excluded_detail"), excluded
 
 
-def _is_in(column: str, values: Collection[str]) -> pl.Expr:
-    return pl.col(column).is_in(pl.Series(list(values), dtype=pl.String).implode()).fill_null(value=False)
+def _is_in(column: str, values: Collection[str] | pl.Series) -> pl.Expr:
+    known = values if isinstance(values, pl.Series) else pl.Series(list(values), dtype=pl.String)
+    return pl.col(column).is_in(known.implode()).fill_null(value=False)
 
 
-def _row(column: str) -> pl.Expr:
-    return pl.format("row {}", column)
+_BESIDE = "weighed "  # no name of a column begins so: names have no spaces
+
+
+def _beside(name: str) -> pl.Expr:
+    return pl.col(_BESIDE + name)
+
+
+def _row(name: str) -> pl.Expr:
+    return pl.format("row {}", _beside(name))

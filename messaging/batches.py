@@ -46,10 +46,10 @@ class PlanError(TidingsError):
     """The messages cannot be cut into batches as asked."""
 
 
-def plan_batches(messages: pl.DataFrame, *, max_messages: int) -> pl.DataFrame:
+def plan_batches(messages: pl.DataFrame, *, max_messages: int, first: int = 0) -> pl.DataFrame:
     """Assign every message to a batch of at most `max_messages`, in the order they stand.
 
-    messages: any frame, one row per message. Returns it with `batch` (0-based) and `row` (0-based in its batch);
+    messages: any frame, one row per message; `first` messages of the run stand before it. Returns it with `batch` (0-based) and `row` (0-based in its batch);
     same rows, same order. Stable: the same messages get the same batch and row, so a rerun finds its outcomes.
     Raises PlanError when max_messages is not 1 … 65,536, or there would be more than 16,777,216 batches.
     """
@@ -57,11 +57,11 @@ def plan_batches(messages: pl.DataFrame, *, max_messages: int) -> pl.DataFrame:
         raise PlanError(
             f"A batch holds 1 to {MAX_ROWS:,} messages, not {max_messages:,}: change run.batch_size."
         )
-    if messages.height > max_messages * MAX_BATCHES:
+    if first + messages.height > max_messages * MAX_BATCHES:
         raise PlanError(
-            f"{messages.height:,} messages are too many for batches of {max_messages:,}: raise run.batch_size."
+            f"{first + messages.height:,} messages are too many for batches of {max_messages:,}: raise run.batch_size."
         )
-    position = pl.int_range(pl.len(), dtype=pl.Int64)
+    position = first + pl.int_range(pl.len(), dtype=pl.Int64)
     return messages.with_columns(
         batch=(position // max_messages).cast(pl.UInt32),
         row=(position % max_messages).cast(pl.UInt16),

@@ -14,7 +14,7 @@ _PHONE_NUMBER = r"^\+[0-9]+$"  # a plain number with its plus is none
 def escaped(text: pl.Expr) -> pl.Expr:
     """The text as a spreadsheet shows it without running it."""
     is_formula = text.str.contains(_FORMULA) & ~text.str.contains(_PHONE_NUMBER)
-    return pl.when(is_formula).then(pl.concat_str(pl.lit("'"), text)).otherwise(text)
+    return pl.when(is_formula).then(text.str.replace("^", "'")).otherwise(text)
 
 
 def unescaped(text: pl.Expr) -> pl.Expr:

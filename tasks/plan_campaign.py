@@ -39,7 +39,9 @@ def plan_campaign(run: int, campaign: str, *, consent: str | None, again: bool) 
         loaded = load_campaign(campaign, here=CHECKOUT)
         definition = _with_consent(loaded.campaign, consent)
         require_consent(definition, is_simulated=bound.is_simulated)
-        plan = make_plan(definition, base=loaded.base, store=store, keys=instance.keys)
+        plan = make_plan(
+            definition, base=loaded.base, store=store, keys=instance.keys, folder=instance.var_dir
+        )
         frozen = freeze(
             plan,
             bound,

@@ -51,14 +51,18 @@ class Source:
     @property
     def frame(self) -> pl.DataFrame:
         """All chunks as one, for sources that are known to be small."""
-        schema = pl.Schema({**RAW, **dict.fromkeys(self.headers, pl.String())})
-        frame: pl.DataFrame = pl.concat([schema.to_frame(), *self.chunks()])
+        frame: pl.DataFrame = pl.concat([self.frame_of_nobody(), *self.chunks()])
         return frame
+
+    def frame_of_nobody(self) -> pl.DataFrame:
+        """A chunk without rows."""
+        return pl.DataFrame(schema={**RAW, **dict.fromkeys(self.headers, pl.String())})
 
     @property
     def rejects(self) -> pl.DataFrame:
         """REJECTS: the rows that could not be cut into values. They have no cells to mend but what is written there."""
-        return pl.concat([REJECTS.to_frame(), *self._unread])
+        rejects: pl.DataFrame = pl.concat([REJECTS.to_frame(), *self._unread])
+        return rejects
 
 
 def source_of(

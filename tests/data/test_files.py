@@ -75,7 +75,7 @@ def test_a_spreadsheet_runs_nothing_from_a_csv_for_people(tmp_path):
         None,
         'with "quotes", and\nlines',
     ]
-    write_csv_for_people(pl.DataFrame({"row": range(len(values)), "value": values}), path)
+    write_csv_for_people(["row", "value"], [pl.DataFrame({"row": range(len(values)), "value": values})], path)
     assert path.read_bytes().startswith(b"\xef\xbb\xbf")
     with path.open(encoding="utf-8-sig", newline="") as file:
         read = [row["value"] for row in csv.DictReader(file)]

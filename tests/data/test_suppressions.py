@@ -7,7 +7,7 @@ from data import suppressions
 from data.store.migrate import prepare_store
 from data.store.tables import events
 from data.store.tables import suppressions as table
-from data.suppressions import Suppression, import_suppressions, suppress, suppressed_among
+from data.suppressions import SuppressedPeople, Suppression, import_suppressions, suppress
 from messaging.errors import SourceError
 from messaging.sealed import person_key
 
@@ -76,20 +76,37 @@ def test_a_failure_leaves_neither_suppression_nor_event(store, monkeypatch):
     assert stored(store) == []
 
 
+def found(store, people, **more):
+    """Those of these people who are suppressed."""
+    return set(SuppressedPeople(store, **more).among(people)) & set(people.drop_nulls())
+
+
 def test_people_are_found_in_the_scopes_that_hold_for_a_message(store):
     suppress(store, [entry("ann"), entry("bob", scope="SHOP"), entry("cid", scope="OTHER")], 5.0)
     people = pl.Series(["ann", "bob", "cid", "dan", None, "ann"])
-    assert suppressed_among(store, people) == {"ann"}
-    assert suppressed_among(store, people, scopes=("", "SHOP")) == {"ann", "bob"}
-    assert suppressed_among(store, pl.Series([], dtype=pl.String)) == set()
+    assert found(store, people) == {"ann"}
+    assert found(store, people, scopes=("", "SHOP")) == {"ann", "bob"}
+    assert found(store, pl.Series([], dtype=pl.String)) == set()
+    assert found(None, people) == set()
 
 
 @pytest.mark.parametrize("n_suppressed", [3, 40])
-def test_many_people_are_found_whichever_list_is_the_longer(store, monkeypatch, n_suppressed):
+@pytest.mark.parametrize("most_kept", [10, 1000])
+def test_many_people_are_found_however_long_the_list_is(store, monkeypatch, n_suppressed, most_kept):
     monkeypatch.setattr(suppressions, "KEYS_PER_STATEMENT", 4)
+    monkeypatch.setattr(suppressions, "MOST_PEOPLE_KEPT", most_kept)
     suppress(store, [entry(f"p{k}", scope="" if k % 2 else "SHOP") for k in range(n_suppressed)], 5.0)
-    found = suppressed_among(store, pl.Series([f"p{k}" for k in range(20)]))
-    assert found == {f"p{k}" for k in range(1, min(n_suppressed, 20), 2)}
+    people = pl.Series([f"p{k}" for k in range(20)])
+    assert found(store, people) == {f"p{k}" for k in range(1, min(n_suppressed, 20), 2)}
+
+
+def test_a_list_that_was_read_whole_stays_as_it_was_for_the_whole_plan(store, monkeypatch):
+    monkeypatch.setattr(suppressions, "KEYS_PER_STATEMENT", 1)
+    suppress(store, [entry("ann")], 5.0)
+    asked, people = SuppressedPeople(store), pl.Series(["ann", "bob"])
+    assert asked.among(people).to_list() == ["ann"]
+    suppress(store, [entry("bob")], 6.0)
+    assert asked.among(people).to_list() == ["ann"]
 
 
 def test_a_file_of_numbers_is_suppressed_with_its_rejects_told(store, tmp_path):

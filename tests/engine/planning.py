@@ -9,6 +9,7 @@ from typing import Any
 
 from data.keys import Keys
 from data.runs import RunRecord, bind_run
+from data.spool import ROWS_OF_A_CHUNK
 from data.store.engine import Store
 from engine.plan import Plan, make_plan
 from messaging.campaign import parse_campaign
@@ -44,7 +45,13 @@ class Desk:
     def source(self, text: str = PEOPLE) -> None:
         (self.base / "people.csv").write_text(text, encoding="utf-8")
 
-    def plan(self, text: str = "Hi {{ first_name|default('there') }}", **sections: Mapping[str, Any]) -> Plan:
+    def plan(
+        self,
+        text: str = "Hi {{ first_name|default('there') }}",
+        *,
+        rows_per_chunk: int = ROWS_OF_A_CHUNK,
+        **sections: Mapping[str, Any],
+    ) -> Plan:
         definition = {
             "name": "spring",
             "audience": {"file": "people.csv", "region": "GB"},
@@ -52,7 +59,13 @@ class Desk:
             "consent": {"basis": "attested", "note": "members"},
             **sections,
         }
-        return make_plan(parse_campaign(definition), base=self.base, store=self.store, keys=KEYS)
+        return make_plan(
+            parse_campaign(definition),
+            base=self.base,
+            store=self.store,
+            keys=KEYS,
+            rows_per_chunk=rows_per_chunk,
+        )
 
     def run(self, **fields: Any) -> RunRecord:
         defaults = {

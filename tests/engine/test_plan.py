@@ -11,16 +11,18 @@ from tests.engine.planning import KEYS, NOW, mobiles
 
 
 def left_out(plan):
-    return plan.excluded.select("source_row", "reason").rows()
+    return plan.excluded.frame.select("source_row", "reason").rows()
 
 
 def test_every_row_of_the_source_is_a_reject_left_out_or_a_message(desk):
     plan = desk.plan("Hi {{ first_name }} of {{ city|default('somewhere') }}")
-    assert plan.rejects.select("source_row", "column", "raw_value", "rule").rows() == [
+    assert plan.rejects.frame.select("source_row", "column", "raw_value", "rule").rows() == [
         (7, "phone", "not a number", "not_a_number")
     ]
     assert left_out(plan) == [(3, "empty_field"), (5, "not_a_mobile"), (6, "duplicate"), (8, "opted_out")]
-    assert plan.messages.select("ordinal", "msisdn", "text", "encoding", "segments", "price").rows() == [
+    assert plan.messages.frame.select(
+        "ordinal", "msisdn", "text", "encoding", "segments", "price"
+    ).rows() == [
         (0, "+447400123001", "Hi Ann of Leeds", "gsm7", 1, 0.04),
         (1, "+447400123003", "Hi Zoë of somewhere", "ucs2", 1, 0.04),
         (2, "+33612345678", "Hi Élodie of Lyon", "gsm7", 1, 0.06),
@@ -34,7 +36,7 @@ def test_every_row_of_the_source_is_a_reject_left_out_or_a_message(desk):
 
 
 def test_the_audience_is_the_frozen_people_with_their_own_columns(desk):
-    audience = desk.plan().audience
+    audience = desk.plan().audience.frame
     assert audience.columns[:6] == ["ordinal", "source_row", "msisdn", "person_key", "region", "external_id"]
     assert audience.filter(pl.col("ordinal") == 1).select("source_row", "city", "person_key").row(0) == (
         3,
@@ -69,7 +71,7 @@ def test_an_opt_out_from_a_sender_or_an_account_counts_there(desk, scope, is_lef
 def test_a_text_of_too_many_segments_leaves_its_person_out(desk):
     plan = desk.plan("{{ first_name|default('x') }}" + "a" * 159, guards={"max_segments": 1})
     assert {row for row, reason in left_out(plan) if reason == "too_long"} == {2, 4, 9, 10}
-    assert plan.messages["segments"].to_list() == [1]
+    assert plan.messages.frame["segments"].to_list() == [1]
 
 
 def test_columns_of_the_source_may_be_named_like_ours(desk):
@@ -77,7 +79,7 @@ def test_columns_of_the_source_may_be_named_like_ours(desk):
         "phone,detail,price,row,reason,column,text,segments\n07400 123001,d,p,r,why,c,t,s\n07400 123002,,,,,,,\n"
     )
     plan = desk.plan("{{ detail }} {{ price }} {{ row }} {{ reason }} {{ column }}")
-    assert plan.messages.select("text", "price", "row").rows() == [("d p r why c", 0.04, 0)]
+    assert plan.messages.frame.select("text", "price", "row").rows() == [("d p r why c", 0.04, 0)]
     assert left_out(plan) == [(3, "empty_field")]
 
 
@@ -136,7 +138,7 @@ def test_batches_are_cut_in_the_order_of_the_source(desk):
     desk.source(mobiles(range(123_000, 123_007)))
     plan = desk.plan(run={"batch_size": 3})
     assert plan.summary.n_batches == 3
-    assert plan.messages.select("ordinal", "batch", "row").rows() == [
+    assert plan.messages.frame.select("ordinal", "batch", "row").rows() == [
         (0, 0, 0), (1, 0, 1), (2, 0, 2), (3, 1, 0), (4, 1, 1), (5, 1, 2), (6, 2, 0),
     ]  # fmt: skip
 
@@ -188,7 +190,7 @@ def test_what_cannot_be_planned_is_one_sentence(desk, sections, complaint):
 def test_a_plan_needs_no_store(desk):
     with_store = desk.plan()
     without = make_plan(with_store.campaign, base=desk.base, store=None, keys=KEYS)
-    assert without.messages.equals(with_store.messages)
+    assert without.messages.frame.equals(with_store.messages.frame)
 
 
 CELLS = st.one_of(
@@ -214,15 +216,15 @@ def test_nobody_is_lost_and_nobody_is_there_twice(desk, rows, basis, batch_size)
         guards={"max_segments": 2},
         run={"batch_size": batch_size},
     )
-    in_audience = plan.audience["source_row"].to_list()
-    everybody = [*plan.rejects["source_row"], *plan.excluded["source_row"], *in_audience]
+    in_audience = plan.audience.frame["source_row"].to_list()
+    everybody = [*plan.rejects.frame["source_row"], *plan.excluded.frame["source_row"], *in_audience]
     assert sorted(everybody) == list(range(2, 2 + len(rows)))
     assert (
-        plan.messages["ordinal"].to_list()
-        == plan.audience["ordinal"].to_list()
+        plan.messages.frame["ordinal"].to_list()
+        == plan.audience.frame["ordinal"].to_list()
         == list(range(len(in_audience)))
     )
-    assert plan.messages["msisdn"].to_list() == plan.audience["msisdn"].to_list()
-    assert plan.messages["msisdn"].is_unique().all()
+    assert plan.messages.frame["msisdn"].to_list() == plan.audience.frame["msisdn"].to_list()
+    assert plan.messages.frame["msisdn"].is_unique().all()
     assert plan.summary.source_rows == len(rows)
-    assert plan.messages.group_by("batch").len()["len"].max() in {None, *range(1, batch_size + 1)}
+    assert plan.messages.frame.group_by("batch").len()["len"].max() in {None, *range(1, batch_size + 1)}

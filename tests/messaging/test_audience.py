@@ -3,7 +3,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from messaging.audience import choose_audience, keep_readable, number_audience
+from messaging.audience import choose_audience, compare_rows, keep_readable, number_audience, weigh_contacts
 from messaging.schemas import AUDIENCE, CONTACTS, EXCLUDED
 
 
@@ -24,11 +24,15 @@ def contacts(*people):
     return frame.with_columns(person_key=pl.lit("key of ") + pl.col("msisdn"))
 
 
+def parted(frame, *, basis="attested", suppressed=(), priced=("GB", "DE")):
+    """The audience and the others."""
+    weighed = weigh_contacts(frame, consent_basis=basis, suppressed=suppressed)
+    return choose_audience(frame, weighed.hstack(compare_rows(weighed).get_columns()), priced_regions=priced)
+
+
 def chosen(*people, basis="attested", suppressed=(), priced=("GB", "DE")):
     """Source rows of the audience, and (source row, reason, detail) of the others."""
-    audience, excluded = choose_audience(
-        contacts(*people), consent_basis=basis, suppressed=suppressed, priced_regions=priced
-    )
+    audience, excluded = parted(contacts(*people), basis=basis, suppressed=suppressed, priced=priced)
     return audience["source_row"].to_list(), excluded.select("source_row", "reason", "detail").rows()
 
 
@@ -157,9 +161,7 @@ def test_everybody_is_in_the_audience_or_left_out_once_and_no_number_is_in_it_tw
     people, basis, suppressed
 ):
     frame = contacts(*people)
-    audience, excluded = choose_audience(
-        frame, consent_basis=basis, suppressed=suppressed, priced_regions=("GB",)
-    )
+    audience, excluded = parted(frame, basis=basis, suppressed=suppressed, priced=("GB",))
     assert sorted([*audience["source_row"], *excluded["source_row"]]) == frame["source_row"].to_list()
     assert audience["source_row"].is_sorted()
     assert excluded["source_row"].is_sorted()

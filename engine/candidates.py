@@ -1,0 +1,94 @@
+"""A source to people, in two passes of chunks: every row by itself, then every row beside all others.
+
+The first pass parts contacts from rejects and keeps, in memory, 13 bytes of each row; what rows of one number mean for
+each other is decided on these all at once. So the cost grows with the rows and the memory hardly does (design.md §8).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Literal
+
+import polars as pl
+
+from data.readers import Source
+from data.spool import Spool
+from data.suppressions import SuppressedPeople
+from messaging.audience import WEIGHED, choose_audience, compare_rows, in_source_order, weigh_contacts
+from messaging.columns import Columns
+from messaging.contacts import split_contacts
+from messaging.schemas import RAW, REJECTS
+from messaging.sealed import person_keys
+
+
+@dataclass(frozen=True, slots=True)
+class Candidates:
+    """Every row of a source, once: a contact or a reject.
+
+    contacts: CONTACTS + person_key + the source's columns. rejects: REJECTS; cells: RAW + the source's columns, row by
+    row those of the rejects, null for a row that could not be cut into cells. weighed: of all contacts, with
+    what `compare_rows` says.
+    """
+
+    contacts: Spool
+    rejects: Spool
+    cells: Spool
+    weighed: pl.DataFrame
+
+    def chosen(self, *, priced_regions: Collection[str]) -> Iterator[tuple[pl.DataFrame, pl.DataFrame]]:
+        """Chunk by chunk the people who may be texted, and the others as EXCLUDED + person_key."""
+        n_before = 0
+        for contacts in self.contacts:
+            weighed = self.weighed.slice(n_before, contacts.height)
+            n_before += contacts.height
+            yield choose_audience(contacts, weighed, priced_regions=priced_regions)
+
+
+def gather_candidates(
+    source: Source,
+    columns: Columns,
+    *,
+    region: str | None,
+    consent_basis: Literal["recorded", "attested"] | None,
+    suppressed: SuppressedPeople,
+    key: bytes,
+    folder: Path | None = None,
+) -> Candidates:
+    """The first pass. region: as in split_contacts. key: that of person keys. folder: as in read_source.
+
+    Raises SourceError when `region` is no country.
+    """
+    contacts, rejects, cells = Spool(folder), Spool(folder, schema=REJECTS), Spool(folder, schema=RAW)
+    weighed = [WEIGHED.to_frame()]
+    unread = source.rejects
+    for raw in source.chunks():
+        people, without_number = split_contacts(raw, columns, region=region)
+        people = people.with_columns(person_keys(key, people["msisdn"]))
+        contacts.append(people)
+        weighed.append(
+            weigh_contacts(
+                people, consent_basis=consent_basis, suppressed=suppressed.among(people["person_key"])
+            )
+        )
+        is_before = unread["source_row"] <= raw["source_row"].max()
+        _put_aside(rejects, cells, raw, without_number, unread.filter(is_before))
+        unread = unread.filter(~is_before)
+    _put_aside(rejects, cells, source.frame_of_nobody(), unread.clear(), unread)
+    return Candidates(contacts, rejects, cells, _compared(weighed))
+
+
+def _put_aside(
+    rejects: Spool, cells: Spool, raw: pl.DataFrame, without_number: pl.DataFrame, unread: pl.DataFrame
+) -> None:
+    """Rejects of either kind in source order, and what their rows hold."""
+    some = in_source_order(unread, without_number)
+    if some.height:
+        rejects.append(some)
+        cells.append(some.select("source_row").join(raw, on="source_row", how="left", maintain_order="left"))
+
+
+def _compared(chunks: list[pl.DataFrame]) -> pl.DataFrame:
+    weighed = pl.concat(chunks, rechunk=True)
+    return weighed.drop("source_row", "number").hstack(compare_rows(weighed).get_columns())
