@@ -1,0 +1,394 @@
+"""Real runs through the real simulator over HTTP, with faults; then reconciled and compared with its books."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import polars as pl
+import pytest
+import sqlalchemy as sa
+
+from data.accounts import Account, save_account
+from data.files import run_folder, write_parquet
+from data.keys import Keys
+from data.ledger.audit import audit_run
+from data.ledger.deciding import Decision
+from data.ledger.leasing import take
+from data.ledger.rules import Rules
+from data.store.engine import Store
+from data.store.migrate import prepare_store
+from data.store.tables import batches, runs, suppressions
+from engine.closing import close_run
+from engine.reconcile import CannotReconcile, Reconciled, reconcile_run
+from engine.resolving import resolve_run
+from engine.sender.process import SendingProcess
+from gateway_clients.base import GatewayClient
+from gateway_clients.registry import make_client
+from messaging.batches import BatchRef
+from messaging.runs import RunState
+from messaging.schemas import MESSAGES
+from messaging.sealed import Sealer
+from tests.conftest import Simulator
+
+KEYS = Keys(sealing=b"s" * 32, person=b"p" * 32, references=b"r" * 32)
+RUN, SIZE, N_BATCHES = 1, 60, 2
+TAKEN = {"drop_after_accepting": {"every": 4}, "half_answer": {"every": 5}}
+NOT_TAKEN = {"drop_after_reading": {"every": 3}}
+
+
+class House:
+    """A store with one frozen run, sent through the simulator."""
+
+    def __init__(self, store: Store, var_dir: Path, simulator: Simulator) -> None:
+        self.store = store
+        self.var_dir = var_dir
+        self.simulator = simulator
+        self.rules = Rules()
+        self.sealer = Sealer(KEYS.references)
+        self.choose_gateway()
+        self._freeze()
+
+    def choose_gateway(self, **settings: Any) -> None:
+        account = Account(
+            account="sim", kind="simulator", settings={"url": self.simulator.url, "bulk_size": 1} | settings
+        )
+        save_account(self.store, account, sealing_key=KEYS.sealing)
+
+    def client_for(self, account: Account) -> GatewayClient:
+        return make_client(
+            account.kind, account.settings, account.credentials, concurrency=account.concurrency
+        )
+
+    def send(self, **faults: Any) -> None:
+        """Send what is claimable of the run, with these faults at the gateway; close it, and let them end."""
+        self.simulator.set(faults=faults)
+        with self.store.write.begin() as connection:
+            connection.execute(sa.text("update runs set state = 'sending'"))
+        sending = SendingProcess(
+            self.store,
+            var_dir=self.var_dir,
+            keys=KEYS,
+            drain_s=5,
+            client_for=self.client_for,
+            rules=self.rules,
+        )
+        try:
+            for batch in range(N_BATCHES):
+                sending.submit_batch(BatchRef(RUN, batch), f"task {time.monotonic()}")
+        finally:
+            sending.close()
+        close_run(self.store, RUN, now=time.time())
+        self.simulator.set(faults={})
+
+    def let_pass(self, seconds: float = 60.0) -> None:
+        """As if everything had happened so much earlier."""
+        with self.store.write.begin() as connection:
+            for table, column in (
+                ("claims", "send_before"),
+                ("claims", "claimed_at"),
+                ("claims", "slot_at"),
+                ("outcomes", "settled_at"),
+            ):
+                connection.execute(sa.text(f"update {table} set {column} = {column} - {seconds}"))
+
+    def reconcile(self) -> Reconciled:
+        try:
+            return reconcile_run(
+                self.store,
+                RUN,
+                by="Ann",
+                var_dir=self.var_dir,
+                keys=KEYS,
+                client_for=self.client_for,
+                rules=self.rules,
+            )
+        finally:
+            with self.store.read.connect() as connection:
+                assert audit_run(connection, RUN).balanced
+
+    def terms(self) -> dict[str, int]:
+        with self.store.read.connect() as connection:
+            found = audit_run(connection, RUN).terms
+        names = ("accepted", "rejected", "unsent", "unconfirmed", "in_flight", "not_yet_claimed", "stopped")
+        return {name: found[name] for name in names if found[name]}
+
+    def accepted(self) -> set[str]:
+        return {
+            self.sealer.seal(RUN, *place)
+            for place in self.rows("select batch, row from outcomes where status = 1")
+        }
+
+    def rows(self, text: str) -> list[Any]:
+        with self.store.read.connect() as connection:
+            return [tuple(row) for row in connection.execute(sa.text(text))]
+
+    def everything(self) -> list[Any]:
+        tables = (
+            "runs",
+            "batches",
+            "claims",
+            "outcomes",
+            "events",
+            "receipts",
+            "audit_log",
+            "possible_duplicates",
+        )
+        return [sorted(map(repr, self.rows(f"select * from {table}"))) for table in tables]
+
+    def _freeze(self) -> None:
+        n, now = SIZE * N_BATCHES, time.time()
+        with self.store.write.begin() as connection:
+            connection.execute(
+                sa.insert(runs).values(
+                    run=RUN, campaign="c", state="sending", origin="hand", is_simulated=True, account="sim", created_at=now,
+                    frozen_at=now, n_source_rows=n, n_contacts=n, n_audience=n, n_messages=n, folder=f"runs/{RUN:06d}",
+                )
+            )  # fmt: skip
+            for batch in range(N_BATCHES):
+                connection.execute(sa.insert(batches).values(run=RUN, batch=batch, part=0, n_messages=SIZE))
+        messages = pl.DataFrame(
+            [
+                {
+                    "batch": batch,
+                    "row": row,
+                    "reference": self.sealer.seal(RUN, batch, row),
+                    "person_key": f"p{batch}-{row}",
+                    "msisdn": f"+4474001{batch * SIZE + row:05}",
+                    "text": "hi",
+                }
+                for batch in range(N_BATCHES)
+                for row in range(SIZE)
+            ],
+            schema_overrides={name: MESSAGES[name] for name in ("batch", "row")},
+        )
+        absent = {
+            name: pl.lit(None, dtype) for name, dtype in MESSAGES.items() if name not in messages.columns
+        }
+        write_parquet(
+            messages.with_columns(**absent).select(MESSAGES.names()),
+            run_folder(self.var_dir, RUN).part_file(0),
+            rows_per_group=SIZE,
+        )
+
+
+def make_house(url: str, tmp_path: Path, simulator: Simulator) -> Iterator[House]:
+    store = prepare_store(url, now=time.time())
+    simulator.set(waiting_share=1)  # no receipts, unless the test wants some
+    yield House(store, tmp_path / "var", simulator)
+    books = simulator.ledger()
+    assert (books["duplicates_by_reference"], books["duplicates_by_number"]) == (0, 0)
+    store.close()
+
+
+@pytest.fixture
+def house(tmp_path: Path, simulator: Simulator) -> Iterator[House]:
+    """Whatever a test does, nobody may get anything twice."""
+    yield from make_house(f"sqlite:///{tmp_path / 'store.db'}", tmp_path, simulator)
+
+
+@pytest.fixture(params=["sqlite", "postgresql"])
+def either_house(request: pytest.FixtureRequest, tmp_path: Path, simulator: Simulator) -> Iterator[House]:
+    is_postgres = request.param == "postgresql"
+    url = request.getfixturevalue("postgres_url") if is_postgres else f"sqlite:///{tmp_path / 'store.db'}"
+    yield from make_house(url, tmp_path, simulator)
+
+
+@pytest.mark.parametrize("bulk_size", [1, 20])
+def test_what_the_gateway_took_is_adopted_by_look_up(either_house, bulk_size):
+    house = either_house
+    house.choose_gateway(bulk_size=bulk_size)
+    house.send(**({"half_answer": {"every": 2}} if bulk_size > 1 else TAKEN))
+    n = house.terms()["unconfirmed"]
+    assert n >= SIZE / 3
+    done = house.reconcile()
+    assert (done.n_by_look_up, done.n_unconfirmed, done.n_resubmitted) == (n, 0, 0)
+    assert (done.run.state, house.terms()) == (RunState.FINISHED, {"accepted": SIZE * N_BATCHES})
+    assert house.accepted() == set(house.simulator.references())
+
+
+def test_receipts_prove_first(house):
+    house.simulator.set(waiting_share=0)
+    house.send(**TAKEN)
+    n = house.terms()["unconfirmed"]
+    done = house.reconcile()
+    assert (done.n_by_receipts, done.n_by_look_up, done.n_unconfirmed) == (n, 0, 0)
+    assert done.run.state is RunState.FINISHED
+
+
+def test_a_second_call_changes_nothing(house):
+    house.send(**TAKEN, **NOT_TAKEN)
+    house.let_pass()
+    house.reconcile()
+    before = house.everything()
+    again = house.reconcile()
+    assert house.everything() == before
+    assert (again.n_by_look_up, again.n_surely_unsent, again.n_resubmitted) == (0, 0, 0)
+
+
+def test_what_the_gateway_surely_never_took_is_unsent_once_nothing_can_be_on_its_way(house):
+    house.send(**NOT_TAKEN)
+    n = house.terms()["unconfirmed"]
+    too_early = house.reconcile()
+    assert (too_early.n_surely_unsent, too_early.n_unconfirmed, too_early.n_too_early) == (0, n, n)
+    assert too_early.ask_again_at > time.time()
+    house.let_pass()
+    done = house.reconcile()
+    assert (done.n_surely_unsent, done.n_unconfirmed, done.n_too_early) == (n, 0, 0)
+    assert done.run.state is RunState.FINISHED_WITH_UNSENT
+    house.send()
+    assert house.terms() == {"accepted": SIZE * N_BATCHES}
+
+
+@pytest.mark.parametrize("bulk_size", [1, 20])
+def test_where_second_copies_are_refused_nothing_stays_in_doubt(either_house, bulk_size):
+    house = either_house
+    house.simulator.set(dedupe=True)
+    house.choose_gateway(bulk_size=bulk_size, dedupe_window_s=3600, look_up="none")
+    faults = {"half_answer": {"every": 2}} if bulk_size > 1 else {**TAKEN, **NOT_TAKEN}
+    house.send(**faults)
+    n, n_taken = house.terms()["unconfirmed"], house.simulator.ledger()["messages"]
+    house.let_pass()
+    done = house.reconcile()
+    assert (done.n_resubmitted, done.n_by_resubmission, done.n_unconfirmed) == (n, n, 0)
+    assert (done.run.state, house.terms()) == (RunState.FINISHED, {"accepted": SIZE * N_BATCHES})
+    books = house.simulator.ledger()
+    assert books["messages"] == SIZE * N_BATCHES
+    assert books["deduplicated"] == n - (books["messages"] - n_taken)
+    assert house.rows("select distinct kind from claims order by kind") == [("resubmit",), ("submit",)]
+    [(reason,)] = house.rows("select details from audit_log where what = 'reconcile'")
+    assert reason == '{"run":1}'
+
+
+def test_copies_that_are_lost_as_well_are_tried_again_in_the_same_call(house):
+    house.simulator.set(dedupe=True)
+    house.choose_gateway(dedupe_window_s=3600, look_up="none")
+    house.send(**TAKEN, **NOT_TAKEN)
+    house.let_pass()
+    house.rules = Rules(back_off_s=0.05)
+    faults = {"drop_after_accepting": {"every": 12}, "unavailable": {"every": 20}}
+    house.simulator.set(faults=faults, retry_after_s=0.1)
+    done = house.reconcile()
+    assert done.n_unconfirmed == 0
+    assert done.n_resubmitted > done.n_by_resubmission
+
+
+def test_where_they_are_not_refused_nothing_goes_out_a_second_time(house):
+    house.choose_gateway(look_up="none")
+    house.send(**TAKEN, **NOT_TAKEN)
+    n, n_requests = house.terms()["unconfirmed"], house.simulator.ledger()["requests"]
+    house.let_pass()
+    before = house.everything()
+    done = house.reconcile()
+    assert (done.n_resubmitted, done.n_unconfirmed, done.n_undecided) == (0, n, n)
+    assert house.everything() == before
+    assert house.simulator.ledger()["requests"] == n_requests
+    assert done.run.state is RunState.FINISHED_WITH_UNCONFIRMED
+
+
+def test_nothing_goes_out_when_the_gateway_may_have_forgotten(house):
+    house.simulator.set(dedupe=True)
+    house.choose_gateway(dedupe_window_s=3600, look_up="none")
+    house.send(**NOT_TAKEN)
+    house.let_pass(3100)
+    assert house.reconcile().n_resubmitted == 0
+
+
+@pytest.mark.parametrize("look_up", ["evidence", "none"])
+def test_an_absence_that_proves_nothing_leaves_the_doubt(house, look_up):
+    house.choose_gateway(look_up=look_up)
+    house.send(**NOT_TAKEN)
+    n = house.terms()["unconfirmed"]
+    house.let_pass()
+    done = house.reconcile()
+    assert (done.n_surely_unsent, done.n_unconfirmed, done.n_look_up_failed) == (0, n, 0)
+
+
+def test_a_gateway_that_gives_no_answer_leaves_everything_as_it_was_and_that_is_said(house):
+    house.choose_gateway(dedupe_window_s=3600)
+    house.send(**NOT_TAKEN)
+    house.let_pass()
+    house.simulator.set(api_key="another one", dedupe=True)
+    before = house.everything()
+    done = house.reconcile()
+    n = house.terms()["unconfirmed"]
+    assert (done.n_look_up_failed, done.n_resubmitted, done.n_unconfirmed) == (n, 0, n)
+    assert "answered 401" in done.gateway_errors[0]
+    assert house.everything() == before
+
+
+@pytest.mark.parametrize("state", [RunState.PAUSED, RunState.CANCELLED])
+def test_a_run_that_may_not_send_adopts_what_is_proved_and_sends_nothing(house, state):
+    house.simulator.set(dedupe=True)
+    house.choose_gateway(dedupe_window_s=3600)
+    house.send(**TAKEN, **NOT_TAKEN)
+    n, n_taken = house.terms()["unconfirmed"], house.simulator.ledger()["messages"]
+    house.let_pass()
+    with house.store.write.begin() as connection:
+        connection.execute(sa.text(f"update runs set state = '{state.value}'"))
+    done = house.reconcile()
+    assert (done.n_by_look_up + done.n_surely_unsent, done.n_resubmitted) == (n, 0)
+    assert done.run.state is state
+    assert house.simulator.ledger()["messages"] == n_taken
+    assert house.terms() == {
+        "accepted": n_taken,
+        "stopped" if state is RunState.CANCELLED else "unsent": SIZE * N_BATCHES - n_taken,
+    }
+
+
+def test_a_batch_that_somebody_else_works_on_is_left_to_them(house):
+    house.simulator.set(dedupe=True)
+    house.choose_gateway(dedupe_window_s=3600, look_up="none")
+    house.send(**NOT_TAKEN)
+    house.let_pass()
+    with house.store.write.begin() as connection:
+        take(connection, BatchRef(RUN, 0), "somebody", house.rules, time.time())
+    done = house.reconcile()
+    assert (done.n_busy, done.n_unconfirmed) == (1, SIZE // 3)
+    assert done.run.state is RunState.SENDING  # theirs to close
+
+
+def test_who_wrote_stop_meanwhile_gets_no_second_copy(house):
+    house.simulator.set(dedupe=True)
+    house.choose_gateway(dedupe_window_s=3600, look_up="none")
+    house.send(**NOT_TAKEN)
+    house.let_pass()
+    [(batch, row), *_] = house.rows("select batch, row from outcomes where status = 4 order by batch, row")
+    with house.store.write.begin() as connection:
+        connection.execute(
+            sa.insert(suppressions).values(
+                person_key=f"p{batch}-{row}", scope="", reason="stop", source="reply", at=1
+            )
+        )
+    assert house.reconcile().n_unconfirmed == 1
+    assert house.sealer.seal(RUN, batch, row) not in house.simulator.references()
+    before = house.everything()
+    assert house.reconcile().n_unconfirmed == 1
+    assert house.everything() == before
+
+
+def test_what_a_person_assumed_sent_is_proved_or_left(house):
+    house.simulator.set(dedupe=True)
+    house.choose_gateway(dedupe_window_s=3600)
+    house.send(**TAKEN, **NOT_TAKEN)
+    n, n_taken = house.terms()["unconfirmed"], house.simulator.ledger()["messages"]
+    house.let_pass()
+    resolve_run(house.store, RUN, Decision.ASSUMED_SENT, by="Ann", why="late", now=time.time())
+    done = house.reconcile()
+    assert (done.n_unconfirmed, done.n_assumed_sent) == (
+        SIZE * N_BATCHES - n_taken,
+        SIZE * N_BATCHES - n_taken,
+    )
+    assert done.n_by_look_up == n - done.n_unconfirmed
+    assert (done.run.state, house.simulator.ledger()["messages"]) == (RunState.FINISHED, n_taken)
+
+
+def test_a_run_without_messages_has_nothing_to_reconcile(house):
+    with house.store.write.begin() as connection:
+        connection.execute(sa.insert(runs).values(
+            run=2, campaign="c", state="planning", origin="hand", is_simulated=True, account="sim", created_at=0
+        ))  # fmt: skip
+    with pytest.raises(CannotReconcile, match="run 2 was never frozen"):
+        reconcile_run(house.store, 2, by="Ann", var_dir=house.var_dir, keys=KEYS, client_for=house.client_for)
