@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 import tomllib
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -95,16 +96,32 @@ def _read(path: Path) -> dict[str, Any]:
         raise CampaignError(f"{path.name} is no valid TOML: {error}; correct that line.") from None
 
 
-def _write_table(table: Mapping[str, Any], names: tuple[str, ...], lines: list[str]) -> None:
-    """Values before tables, as TOML wants it."""
+def _write_table(
+    table: Mapping[str, Any], names: tuple[str, ...], lines: list[str], *, heading: str = "[{}]"
+) -> None:
+    """Values before tables, as TOML wants it; a list of tables is a table for each."""
     if names:
-        lines += ["", f"[{'.'.join(names)}]"]
-    lines += [f"{key} = {_written(value)}" for key, value in table.items() if not isinstance(value, dict)]
+        lines += ["", heading.format(".".join(names))]
+    for key, value in table.items():
+        if not isinstance(value, dict) and not _are_tables(value):
+            lines.append(f"{_key(key)} = {_written(value)}")
     for key, value in table.items():
         if isinstance(value, dict):
-            _write_table(value, (*names, key), lines)
+            _write_table(value, (*names, _key(key)), lines)
+        elif _are_tables(value):
+            for one in value:
+                _write_table(one, (*names, _key(key)), lines, heading="[[{}]]")
 
 
-def _written(value: str | float | bool) -> str:
-    """JSON's texts, numbers and booleans are TOML's too, but for one character that TOML wants escaped."""
+def _are_tables(value: Any) -> bool:
+    return isinstance(value, list) and bool(value) and isinstance(value[0], dict)
+
+
+def _key(name: str) -> str:
+    """A column's name may be anything."""
+    return name if re.fullmatch(r"[A-Za-z0-9_-]+", name) else _written(name)
+
+
+def _written(value: str | float | bool | list[Any]) -> str:
+    """JSON's texts, numbers and lists are TOML's too, but for one character that TOML wants escaped."""
     return json.dumps(value, ensure_ascii=False).replace("\x7f", "\\u007f")

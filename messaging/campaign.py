@@ -19,7 +19,6 @@ from pydantic import (
     AliasChoices,
     BaseModel,
     BeforeValidator,
-    ConfigDict,
     Field,
     ValidationError,
     field_validator,
@@ -28,6 +27,8 @@ from pydantic import (
 
 from messaging.errors import TidingsError
 from messaging.guarding import DEFAULT_GUARDS, FailureGuards
+from messaging.quality import Quality
+from messaging.section import Section
 
 _UNITS_S = {"s": 1, "m": 60, "h": 3600, "d": 86_400, "w": 604_800}
 _A_DURATION = 'write seconds, or a text such as "90s", "15m", "24h", "2d"'
@@ -54,17 +55,7 @@ def read_duration(value: object) -> object:
 DurationS = Annotated[int, BeforeValidator(read_duration), Field(ge=0)]
 
 
-class _Section(BaseModel):
-    model_config = ConfigDict(
-        extra="forbid",
-        frozen=True,
-        hide_input_in_errors=True,
-        populate_by_name=True,
-        str_strip_whitespace=True,
-    )
-
-
-class Audience(_Section):
+class Audience(Section):
     """Where the people come from. Columns are named as the source writes them; left out, they are recognised."""
 
     file: str = Field(min_length=1, description="CSV, XLSX or Parquet; relative to the campaign file")
@@ -91,7 +82,7 @@ class Audience(_Section):
         return region
 
 
-class Message(_Section):
+class Message(Section):
     """What is sent: a template file, or its text written here."""
 
     text: str | None = Field(None, description="the template itself; or else:")
@@ -116,7 +107,7 @@ class Message(_Section):
         raise ValueError("a sender ID is a number of 3 to 15 digits, or 1 to 11 letters, digits and spaces")
 
 
-class Gateway(_Section):
+class Gateway(Section):
     """Which account sends, and what it costs."""
 
     account: str = Field("sim", min_length=1)
@@ -125,7 +116,7 @@ class Gateway(_Section):
     )
 
 
-class Consent(_Section):
+class Consent(Section):
     """Why these people may be texted. recorded: only those whose row says yes; attested: the note vouches for all."""
 
     basis: Literal["recorded", "attested"]
@@ -138,7 +129,7 @@ class Consent(_Section):
         return self
 
 
-class Schedule(_Section):
+class Schedule(Section):
     """When it runs by itself: at most one of cron, interval, rrule. None of them: only when somebody starts it."""
 
     cron: str | None = None
@@ -200,7 +191,7 @@ class Schedule(_Section):
         return value
 
 
-class Guards(_Section):
+class Guards(Section):
     """What must hold of a plan, or nothing is sent; and of the messages that go out, or the run is stopped."""
 
     max_messages: int | None = Field(None, ge=0)
@@ -228,7 +219,7 @@ class Guards(_Section):
         )
 
 
-class Run(_Section):
+class Run(Section):
     """How the messages of a run are cut and how long they matter."""
 
     batch_size: int = Field(1000, ge=1, le=65_536)
@@ -245,7 +236,7 @@ class Run(_Section):
     )
 
 
-class Campaign(_Section):
+class Campaign(Section):
     """One campaign file. name: in run keys and in Prefect, so it stays when the rest changes."""
 
     name: str = Field(pattern=r"^[A-Za-z0-9][A-Za-z0-9._-]{0,63}$")
@@ -256,6 +247,7 @@ class Campaign(_Section):
     consent: Consent | None = None
     schedule: Schedule = Schedule()
     guards: Guards = Guards()
+    quality: Quality = Quality()
     run: Run = Run()
 
 

@@ -83,6 +83,19 @@ def test_a_written_campaign_reads_back_as_the_same_and_is_private(tmp_path):
             "consent": {"basis": "attested", "note": 'they said "yes"'},
             "schedule": {"interval": "90s", "time_zone": "Europe/London"},
             "guards": {"max_cost": 12.5},
+            "quality": {
+                "required_columns": ["First Name", "plan"],
+                "complete": {"Größe (cm)": 0.5, 'a "b".c': 1},
+                "severity": {"complete": "warn"},
+                "expectations": [
+                    {
+                        "name": "expect_column_values_to_be_in_set",
+                        "column": "plan",
+                        "value_set": ["a", '"b"'],
+                    },
+                    {"name": "expect_column_mean_to_be_between", "column": "points", "max_value": 7.5},
+                ],
+            },
         }
     )
     path = tmp_path / "campaigns" / "line.toml"
