@@ -24,13 +24,15 @@ NUMBERS_SKIPPED = 1 << 16
 def doubt_unfinished(connection: Connection, now: float) -> int:
     """Make unconfirmed what is unsent, in flight or not yet claimed, in every batch. Returns how many messages that is.
 
-    In the caller's transaction, on a store that nobody works with. No batch has a holder afterwards.
+    In the caller's transaction, on a store that nobody works with. No batch has a holder afterwards, and no message in
+    doubt a claim: sent again with the request of a claim that had failed, it would be a second copy.
     """
     before = _n_unconfirmed(connection)
     for run, batch, next_row, n_messages, fence in connection.execute(statement("batches_to_doubt")).all():
         ref = BatchRef(run, batch)
         recover(connection, ref, fence + NUMBERS_SKIPPED, now)
         _doubt_the_rest(connection, ref, next_row, n_messages, now)
+    connection.execute(statement("part_from_claims"), {"now": now})
     connection.execute(statement("end_all_leases"), {"skipped": NUMBERS_SKIPPED})
     return _n_unconfirmed(connection) - before
 

@@ -5,10 +5,12 @@ from __future__ import annotations
 import pytest
 import sqlalchemy as sa
 
-from data.ledger.records import Ended
+from data.ledger.reconciling import read_in_doubt
+from data.ledger.records import ClaimRequest, Dedupe, Ended
 from data.ledger.restoring import NUMBERS_SKIPPED, doubt_unfinished
+from data.ledger.resubmitting import resubmit
 from messaging.outcomes import OutcomeStatus, ReceiptStatus
-from tests.data.ledger.conftest import Bench, accepted, refused
+from tests.data.ledger.conftest import RUN, Bench, accepted, refused
 
 
 @pytest.fixture
@@ -93,6 +95,35 @@ def test_a_holder_of_the_lost_store_gets_no_claim_and_its_answers_are_evidence(b
     assert ours.n_claims == 2 + NUMBERS_SKIPPED
     assert bench.settle(lost, *accepted(7), *refused(OutcomeStatus.UNSENT, 8)).n_applied == 1
     assert bench.terms() == {"accepted": 2, "rejected": 1, "unconfirmed": 6, "stopped": 1}
+
+
+@pytest.mark.parametrize("by_request", [True, False])
+def test_no_request_of_the_lost_store_is_made_again(bench_in_mid_run, by_request):
+    # Row 2 came back unsent and was accepted after the backup, in another request: the old one would be a second copy.
+    bench = bench_in_mid_run
+    bench.commit(doubt_unfinished)
+    bench.now += 60
+    lease = bench.take("second")
+    request = ClaimRequest(
+        lease=lease, claim_no=lease.n_claims, recipients=bench.recipients, most=10, is_bulk=False
+    )
+    dedupe = Dedupe(window_s=86_400, by_request=by_request)
+    assert bench.commit(resubmit, request, dedupe, bench.rules) == Ended(why="done")
+
+
+def test_when_it_was_last_sent_counts_from_the_restore(bench_in_mid_run):
+    bench = bench_in_mid_run
+    bench.now += 600
+    bench.commit(doubt_unfinished)
+    assert {one.last_sent_at for one in bench.commit(read_in_doubt, RUN)} == {bench.now}
+
+
+def test_what_was_assumed_sent_stays_so(bench):
+    bench.settle(bench.claim(bench.take(), most=1), *refused(OutcomeStatus.UNCONFIRMED, 0))
+    bench.do(sa.text("update outcomes set decision = 'assumed sent'"))
+    before = bench.rows("select * from outcomes where row = 0")
+    assert bench.commit(doubt_unfinished) == 9
+    assert bench.rows("select * from outcomes where row = 0") == before
 
 
 def test_a_batch_that_was_done_is_left_alone(bench):
