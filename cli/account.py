@@ -76,12 +76,15 @@ def files_of(run_folder: Path, var_dir: Path) -> dict[str, Path]:
     """Where a person looks further."""
     return {
         "rejects": run_folder / "rejects.csv",
+        "quality": run_folder / "quality.html",
         "run files": run_folder,
         "analytics": var_dir / "analytics.duckdb",
     }
 
 
 def _of_doubt(funnel: Funnel) -> str:
+    if funnel.unconfirmed > funnel.assumed_sent:
+        return f"perhaps sent; tidings reconcile {funnel.run} proves what it can"
     if funnel.assumed_sent:
         return f"perhaps sent, of which assumed sent {funnel.assumed_sent:,}"
     return "perhaps sent; shown until proved or decided"

@@ -178,6 +178,14 @@ def cancel(run_name: arg.OneRun, as_json: arg.Json = False) -> None:
 
 
 @app.command()
+def reconcile(run_name: arg.OneRun, as_json: arg.Json = False) -> None:
+    """Prove what can be proved of messages in doubt: by receipts, by asking the gateway, by a copy that it takes once."""
+    from cli.reconcile import reconcile as run
+
+    raise typer.Exit(run(run_name, as_json=as_json))
+
+
+@app.command()
 def resolve(
     run_name: arg.OneRun,
     unconfirmed: Annotated[

@@ -76,12 +76,12 @@ def _in_words(done: Reconciled) -> list[str]:
 
 
 def _what_is_left(done: Reconciled) -> list[str]:
-    from engine.run_control import how_to_start
+    from engine.run_control import next_step
     from messaging.runs import RunState
 
     number, lines = done.run.run, []
     if done.run.state is RunState.FINISHED_WITH_UNSENT:
-        lines.append(f"to send what is unsent: {how_to_start(done.run)}.")
+        lines.append(next_step(done.run))
     if not done.n_undecided:
         assumed = f"; {done.n_assumed_sent:,} stay assumed sent" if done.n_assumed_sent else ""
         return [*lines, f"nothing is in doubt that nobody has decided on{assumed}."]

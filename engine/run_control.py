@@ -57,7 +57,7 @@ def pause_run(store: Store, run: int, *, by: str, now: float) -> RunRecord:
         record = read_run(store, run)
         raise CannotSteer(
             f"run {run} is {record.state.in_words} and cannot be paused, only a run that is "
-            f"{_in_words(_CAN_BE_PAUSED)} can; {_next_step(record)}"
+            f"{_in_words(_CAN_BE_PAUSED)} can; {next_step(record)}"
         )
     return read_run(store, run)
 
@@ -81,7 +81,7 @@ def resume_run(store: Store, run: int, *, by: str, now: float, opt_outs_checked:
         record = read_run(store, run)
         raise CannotSteer(
             f"run {run} is {record.state.in_words} and cannot be resumed, only a run that is "
-            f"{_in_words(_CAN_BE_RESUMED)} can; {_next_step(record)}"
+            f"{_in_words(_CAN_BE_RESUMED)} can; {next_step(record)}"
         )
     # Unsent messages end a run too, but these are what it was resumed for.
     record = close_run(store, run, now=now) if end in _ENDS_BY_ITSELF else read_run(store, run)
@@ -123,7 +123,7 @@ def cancel_run(store: Store, run: int, *, by: str, now: float) -> Cancelled:
     record = read_run(store, run)
     if not is_moved and record.state is not RunState.CANCELLED:
         raise CannotSteer(
-            f"run {run} is {record.state.in_words} and cannot be cancelled any more; {_next_step(record)}"
+            f"run {run} is {record.state.in_words} and cannot be cancelled any more; {next_step(record)}"
         )
     if not is_moved:
         n_stopped = stop_leftovers(store, run, now=now)
@@ -167,7 +167,8 @@ def _in_words(states: frozenset[RunState]) -> str:
     return " or ".join(sorted(state.in_words for state in states))
 
 
-def _next_step(run: RunRecord) -> str:
+def next_step(run: RunRecord) -> str:
+    """What a person can do about a run as it stands, as the end of a sentence."""
     number = run.run
     match run.state:
         case RunState.PAUSED | RunState.STOPPED:
@@ -178,7 +179,7 @@ def _next_step(run: RunRecord) -> str:
                 f"with --run-key {_quoted(run)}."
             )
         case RunState.FINISHED_WITH_UNCONFIRMED:
-            return f"`tidings resolve {number}` decides on what is in doubt."
+            return f"`tidings reconcile {number}` proves what it can of what is in doubt."
         case RunState.CANCELLED:
             return "a cancelled run is never sent again; send its campaign as a new run."
         case RunState.SENDING:
