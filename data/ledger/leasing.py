@@ -13,6 +13,7 @@ from messaging.errors import TidingsError
 if TYPE_CHECKING:
     from sqlalchemy.engine import Connection
 
+    from data.flight_record import FlightRecords
     from messaging.batches import BatchRef
 
 
@@ -20,12 +21,25 @@ class NoSuchBatch(TidingsError):
     """batch 17 of run 42 is not in the store; was its run planned in another one?"""
 
 
-def take(connection: Connection, ref: BatchRef, owner: str, rules: Rules, now: float) -> Lease | Busy:
+def take(
+    connection: Connection,
+    ref: BatchRef,
+    owner: str,
+    rules: Rules,
+    now: float,
+    *,
+    flights: FlightRecords | None = None,
+) -> Lease | Busy:
     """Become the holder of a batch that nobody holds any more; what an earlier holder left open is in doubt then.
 
-    The same owner may ask again (the first answer was lost) and gets a newer fence. Raises NoSuchBatch.
+    flights: a holder that is provably dead is not waited for, and what it provably never sent is unsent. The same owner
+    may ask again (the first answer was lost) and gets a newer fence. Raises NoSuchBatch.
     """
     key = {"run": ref.run, "batch": ref.batch}
+    held = connection.execute(statement("holder"), key).one_or_none()
+    if held is None:
+        raise NoSuchBatch(f"{ref} is not in the store; was its run planned in another one?")
+    is_dead = flights is not None and held.owner is not None and flights.is_dead(ref, held.owner, held.fence)
     taken = connection.execute(
         statement("take"),
         key
@@ -34,14 +48,12 @@ def take(connection: Connection, ref: BatchRef, owner: str, rules: Rules, now: f
             "now": now,
             "expires_at": now + rules.lease_s,
             "too_far": now + rules.lease_s + rules.clock_horizon_s,
+            "dead_fence": held.fence if is_dead else None,
         },
     ).one_or_none()
     if taken is None:
-        expires_at = connection.execute(statement("lease_expiry"), key).scalar()
-        if expires_at is None:
-            raise NoSuchBatch(f"{ref} is not in the store; was its run planned in another one?")
-        return Busy(ref=ref, expires_at=expires_at)
-    recover(connection, ref, taken.fence, now)
+        return Busy(ref=ref, expires_at=held.expires_at)
+    recover(connection, ref, taken.fence, now, flights=flights)
     return Lease(ref=ref, owner=owner, fence=taken.fence, n_claims=taken.n_claims)
 
 

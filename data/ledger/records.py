@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 from collections.abc import Sequence
 from dataclasses import dataclass
 from enum import StrEnum
@@ -178,3 +179,9 @@ class Recorded:
     n_repeated: int
     n_unknown: int
     n_adopted: int
+
+
+def own_request_key(owner: str, ref: BatchRef, claim_no: int) -> str:
+    """Unique over all instances that share a gateway account, since the owner is; the same when asked again."""
+    name = f"{owner}/{ref.run}/{ref.batch}/{claim_no}"
+    return hashlib.blake2b(name.encode(), digest_size=12).hexdigest()

@@ -1,13 +1,15 @@
-"""What a dead holder left open: perhaps sent, so unconfirmed, unless a receipt knows better."""
+"""What a dead holder left open: perhaps sent, so unconfirmed, unless a receipt or a flight record knows better."""
 
 from __future__ import annotations
 
 from collections.abc import Sequence
+from collections.abc import Set as AbstractSet
 from typing import TYPE_CHECKING, Any
 
 import orjson
 
 from data.ledger.events import write_event
+from data.ledger.records import ClaimKind
 from data.ledger.rules import Rules
 from data.ledger.standing import (
     NOTHING_YET,
@@ -19,13 +21,17 @@ from data.ledger.standing import (
 )
 from data.ledger.statements import statement
 from messaging.batches import BatchRef
-from messaging.outcomes import OutcomeStatus
+from messaging.outcomes import ErrorKind, OutcomeStatus
 
 if TYPE_CHECKING:
     from sqlalchemy.engine import Connection
 
+    from data.flight_record import FlightRecords
 
-def expire_leases(connection: Connection, rules: Rules, now: float) -> list[BatchRef]:
+
+def expire_leases(
+    connection: Connection, rules: Rules, now: float, *, flights: FlightRecords | None = None
+) -> list[BatchRef]:
     """Fence off every holder that is silent for longer than its lease, so that no message stays in flight for ever.
 
     Returns the batches. Nobody becomes their owner: whoever works them next just takes them.
@@ -34,19 +40,36 @@ def expire_leases(connection: Connection, rules: Rules, now: float) -> list[Batc
     expired = [BatchRef(*row) for row in connection.execute(statement("expired_leases"), span)]
     for ref in expired:
         fence = connection.execute(statement("fence_off"), {"run": ref.run, "batch": ref.batch}).scalar_one()
-        recover(connection, ref, fence, now)
+        recover(connection, ref, fence, now, flights=flights)
     return expired
 
 
-def recover(connection: Connection, ref: BatchRef, fence: int, now: float) -> None:
-    """Close the claims that were left open under a fence older than this one."""
+def recover(
+    connection: Connection, ref: BatchRef, fence: int, now: float, *, flights: FlightRecords | None = None
+) -> None:
+    """Close the claims that were left open under a fence older than this one.
+
+    flights: what it proves never to have left becomes unsent; without it, all is in doubt.
+    """
     key = {"run": ref.run, "batch": ref.batch}
     for claim in connection.execute(statement("open_claims"), key | {"fence": fence}).all():
-        _doubt(connection, ref, claim, now)
+        _give_up(connection, ref, claim, _departed(flights, ref, claim), now)
         connection.execute(statement("doubt_claim"), key | {"claim_no": claim.claim_no})
 
 
-def _doubt(connection: Connection, ref: BatchRef, claim: Any, now: float) -> None:
+def _departed(flights: FlightRecords | None, ref: BatchRef, claim: Any) -> AbstractSet[int] | None:
+    """The rows of a claim that may have left. None: all of them.
+
+    What is submitted once more was in doubt before, and stays so whether or not this copy left.
+    """
+    if flights is None or claim.kind != ClaimKind.SUBMIT:
+        return None
+    return flights.departed(ref, claim.fence, claim.claim_no, claim.request_key)
+
+
+def _give_up(
+    connection: Connection, ref: BatchRef, claim: Any, departed: AbstractSet[int] | None, now: float
+) -> None:
     rows = rows_of(claim)
     before = read_standings(connection, ref, claim.first_row, claim.last_row)
     receipts = read_receipts_of(connection, ref, claim.first_row, claim.last_row)
@@ -55,7 +78,9 @@ def _doubt(connection: Connection, ref: BatchRef, claim: Any, now: float) -> Non
         was = before.get(row)
         if was is not None and not (was.is_in_flight and was.claim_no == claim.claim_no):
             continue
-        now_stands = _in_doubt(was, row, claim, now)
+        fresh = was or NOTHING_YET._replace(row=row, claim_no=claim.claim_no)
+        may_have_left = departed is None or row in departed
+        now_stands = (_in_doubt if may_have_left else _never_left)(fresh, claim, now)
         for receipt in receipts.get(row, ()):
             now_stands = with_receipt(now_stands, receipt, now=now)
         after.append(now_stands)
@@ -64,14 +89,26 @@ def _doubt(connection: Connection, ref: BatchRef, claim: Any, now: float) -> Non
     write_event(connection, "doubt", ref, doubt, claim_no=claim.claim_no, now=now)
 
 
-def _in_doubt(was: Standing | None, row: int, claim: Any, now: float) -> Standing:
-    fresh = was or NOTHING_YET._replace(row=row, claim_no=claim.claim_no)
-    return fresh._replace(
+def _in_doubt(was: Standing, claim: Any, now: float) -> Standing:
+    return was._replace(
         status=int(OutcomeStatus.UNCONFIRMED),
-        attempts=attempts_after(fresh, claim.fence, on_wire=True),
+        attempts=attempts_after(was, claim.fence, on_wire=True),
         attempts_fence=claim.fence,
         retry_at=None,
         error_kind=None,
+        error_code=None,
+        settled_at=now,
+    )
+
+
+def _never_left(was: Standing, claim: Any, now: float) -> Standing:
+    """As if its sender had held it back: not an attempt, and to be claimed again at once."""
+    return was._replace(
+        status=int(OutcomeStatus.UNSENT),
+        attempts=attempts_after(was, claim.fence, on_wire=False),
+        attempts_fence=claim.fence,
+        retry_at=now,
+        error_kind=ErrorKind.HELD_BACK.value,
         error_code=None,
         settled_at=now,
     )

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import hashlib
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
@@ -10,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 import orjson
 
 from data.ledger.events import write_event
-from data.ledger.records import STALE, Claim, ClaimKind, ClaimRequest, Ended
+from data.ledger.records import STALE, Claim, ClaimKind, ClaimRequest, Ended, own_request_key
 from data.ledger.recovering import rows_of
 from data.ledger.rules import Rules
 from data.ledger.standing import Standing, write_standings
@@ -61,7 +60,9 @@ def claimed_before(connection: Connection, request: ClaimRequest, now: float) ->
     stored = connection.execute(statement("read_claim"), key).one()
     if stored.fence != request.lease.fence:
         return Ended(why=STALE)
-    at = max(now, stored.claimed_at)  # by a clock that was set back meanwhile it would have all that time more
+    at = max(
+        now, stored.claimed_at
+    )  # by a clock that was set back meanwhile it would have all that time more
     return Claim(
         ref=ref,
         claim_no=stored.claim_no,
@@ -115,7 +116,7 @@ def new_claim(
         fence=request.lease.fence,
         account=account,
         rows=rows,
-        request_key=request_key or _request_key(request),
+        request_key=request_key or own_request_key(request.lease.owner, request.lease.ref, request.claim_no),
         slot_at=slot.at,
         step_s=slot.step_s,
         send_before=send_before,
@@ -176,10 +177,3 @@ def _mark_in_flight(
         if row in standings
     ]
     write_standings(connection, ref, standings, again)
-
-
-def _request_key(request: ClaimRequest) -> str:
-    """Unique over all instances that share a gateway account, since the owner is; the same when asked again."""
-    lease = request.lease
-    name = f"{lease.owner}/{lease.ref.run}/{lease.ref.batch}/{request.claim_no}"
-    return hashlib.blake2b(name.encode(), digest_size=12).hexdigest()

@@ -14,7 +14,7 @@ from dataclasses import dataclass, field
 
 from data.ledger.records import STALE, Busy, Claim, ClaimRequest, Ended, Lease, Recipients, Settlement, Wait
 from data.ledger.rules import Rules
-from engine.sender.doors import Clock, LedgerDoor, Random
+from engine.sender.doors import Clock, FlightRecord, FlightRecorder, LedgerDoor, NoFlightRecorder, Random
 from engine.sender.lanes import Lanes, StopSign
 from gateway_clients.base import GatewayClient
 from gateway_clients.verdicts import HELD_BACK, unconfirmed, unsent
@@ -25,6 +25,7 @@ from messaging.tally import BUSY, DONE, DRAINED, UNREACHABLE, BatchTally
 
 log = logging.getLogger(__name__)
 
+NO_FLIGHT_RECORDS = NoFlightRecorder()
 SETTLE_EVERY_S = 0.1
 LONGEST_NAP_S = 1.0  # so that a pause, a new rate or the end of this process is noticed
 NAP_S = 0.25
@@ -57,6 +58,7 @@ async def send_batch(
     random: Random,
     stop: StopSign,
     rules: Rules,
+    flights: FlightRecorder = NO_FLIGHT_RECORDS,
 ) -> BatchTally:
     """Send what is claimable of a batch, and say how the batch stands then. Safe to repeat: a finished one sends nothing.
 
@@ -68,7 +70,12 @@ async def send_batch(
     lease = await ledger.take(batch.ref, owner)
     if isinstance(lease, Busy):
         return await ledger.tally(batch.ref, BUSY)
-    ended = await _Sender(batch, lease, ledger, gateway, lanes, clock, random, stop, rules).work()
+    record = await flights.begin(lease, len(batch.messages))
+    ended = None
+    try:
+        ended = await _Sender(batch, lease, ledger, gateway, lanes, clock, random, stop, rules, record).work()
+    finally:
+        record.end(is_settled=ended is not None)
     if ended == STALE:
         return await ledger.tally(batch.ref, BUSY)
     await ledger.give_back(lease)
@@ -103,6 +110,7 @@ class _Sender:
         random: Random,
         stop: StopSign,
         rules: Rules,
+        record: FlightRecord,
     ) -> None:
         self._batch = batch
         self._lease = lease
@@ -113,6 +121,7 @@ class _Sender:
         self._random = random
         self._stop = stop
         self._rules = rules
+        self._record = record
         self._bulk_size = gateway.capabilities.bulk_size
         self._n_claims = lease.n_claims
         self._n_held = 0  # permits
@@ -239,6 +248,7 @@ class _Sender:
             if self._is_held_back(flight):
                 return False
             flight.left.update(rows)
+            self._record.mark(flight.claim.claim_no, rows)
             return True
 
         messages = [self._batch.messages[row] for row in rows]

@@ -44,3 +44,34 @@ class Random(Protocol):
     def random(self) -> float:
         """0 … 1."""
         ...
+
+
+class FlightRecord(Protocol):
+    """A witness that outlives this process: which rows of a claim it let leave (data/flight_record.py)."""
+
+    def mark(self, claim_no: int, rows: Sequence[int]) -> None:
+        """Before the first byte of these messages leaves."""
+        ...
+
+    def end(self, *, is_settled: bool) -> None:
+        """Nothing more leaves under this lease."""
+        ...
+
+
+class FlightRecorder(Protocol):
+    async def begin(self, lease: Lease, n_rows: int) -> FlightRecord:
+        """The record of a lease, before its first claim."""
+        ...
+
+
+class NoFlightRecord:
+    """Where none is kept: whatever a crash leaves open is in doubt."""
+
+    def mark(self, claim_no: int, rows: Sequence[int]) -> None: ...
+
+    def end(self, *, is_settled: bool) -> None: ...
+
+
+class NoFlightRecorder:
+    async def begin(self, lease: Lease, n_rows: int) -> FlightRecord:  # noqa: ARG002 - whatever the lease
+        return NoFlightRecord()

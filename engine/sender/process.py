@@ -17,6 +17,7 @@ import sqlalchemy as sa
 
 from data.accounts import Account, read_account
 from data.files import read_batch
+from data.flight_record import FlightRecords
 from data.keys import Keys
 from data.ledger.leasing import NoSuchBatch
 from data.ledger.records import Recipients
@@ -25,8 +26,9 @@ from data.sql import sql
 from data.store.engine import Store
 from data.writer import Writer
 from engine.sender.core import BatchToSend, send_batch
+from engine.sender.doors import NoFlightRecorder
 from engine.sender.lanes import Lanes, StopSign
-from engine.sender.store_ledger import StoreLedger
+from engine.sender.store_ledger import StoredFlights, StoreLedger
 from gateway_clients.base import GatewayClient
 from messaging.batches import BatchRef
 from messaging.outcomes import OutgoingMessage
@@ -72,8 +74,12 @@ class SendingProcess:
         drain_s: float,
         client_for: Callable[[Account], GatewayClient],
         rules: Rules | None = None,
+        keeps_flight_records: bool = True,
     ) -> None:
-        """drain_s: how long answers are awaited once `drain` was called. client_for is called on the loop's thread."""
+        """drain_s: how long answers are awaited once `drain` was called. client_for is called on the loop's thread.
+
+        keeps_flight_records: False leaves more in doubt after a crash; to measure what they cost and spare.
+        """
         self._store = store
         self._var_dir = var_dir
         self._keys = keys
@@ -83,7 +89,9 @@ class SendingProcess:
         self._clock = SystemClock()
         self._random = random.Random()
         self._writer = Writer(store)
-        self._ledger = StoreLedger(self._writer, self._rules)
+        flights = FlightRecords(var_dir) if keeps_flight_records else None
+        self._ledger = StoreLedger(self._writer, self._rules, flights)
+        self._flights = NoFlightRecorder() if flights is None else StoredFlights(flights)
         self._stop = StopSign()
         self._routes: dict[str, _Route] = {}
         self._sending: set[Future[BatchTally]] = set()
@@ -143,6 +151,7 @@ class SendingProcess:
             random=self._random,
             stop=self._stop,
             rules=self._rules,
+            flights=self._flights,
         )
 
     def _route(self, account: Account) -> _Route:

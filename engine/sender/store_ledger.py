@@ -5,7 +5,9 @@ from __future__ import annotations
 import asyncio
 import math
 from collections.abc import Sequence
+from functools import partial
 
+from data.flight_record import FlightRecords
 from data.ledger.claiming import claim
 from data.ledger.leasing import give_back, take
 from data.ledger.records import Busy, Claim, ClaimRequest, Ended, Lease, Settled, Settlement, Wait
@@ -13,6 +15,7 @@ from data.ledger.rules import Rules
 from data.ledger.settling import settle
 from data.ledger.tallying import tally_batch
 from data.writer import Writer
+from engine.sender.doors import FlightRecord, NoFlightRecord
 from messaging.batches import BatchRef
 from messaging.tally import BatchTally
 
@@ -20,12 +23,15 @@ from messaging.tally import BatchTally
 class StoreLedger:
     """LedgerDoor on the store. Its methods are called on the process's event loop."""
 
-    def __init__(self, writer: Writer, rules: Rules) -> None:
+    def __init__(self, writer: Writer, rules: Rules, flights: FlightRecords | None = None) -> None:
+        """flights: what they prove of the dead spares waiting and doubt."""
         self._writer = writer
         self._rules = rules
+        self._flights = flights
 
     async def take(self, ref: BatchRef, owner: str) -> Lease | Busy:
-        return await asyncio.wrap_future(self._writer.ask(take, ref, owner, self._rules))
+        knowing = partial(take, flights=self._flights)
+        return await asyncio.wrap_future(self._writer.ask(knowing, ref, owner, self._rules))
 
     async def claim(self, request: ClaimRequest) -> Claim | Wait | Ended:
         return await asyncio.wrap_future(self._writer.ask(claim, request, self._rules))
@@ -44,3 +50,14 @@ class StoreLedger:
 
     async def tally(self, ref: BatchRef, ended: str) -> BatchTally:
         return await asyncio.wrap_future(self._writer.ask(tally_batch, ref, ended))
+
+
+class StoredFlights:
+    """FlightRecorder in the var folder."""
+
+    def __init__(self, flights: FlightRecords) -> None:
+        self._flights = flights
+
+    async def begin(self, lease: Lease, n_rows: int) -> FlightRecord:
+        """Making a file may wait for a disk, so it is not done on the loop."""
+        return await asyncio.to_thread(self._flights.begin, lease, n_rows) or NoFlightRecord()

@@ -80,7 +80,7 @@ class WatchedLedger(StoreLedger):
     """The real door to the ledger, watched at its commits."""
 
     def __init__(self, door: StoreLedger, executioner: Executioner) -> None:
-        super().__init__(door._writer, door._rules)
+        super().__init__(door._writer, door._rules, door._flights)
         self._executioner = executioner
 
     async def claim(self, request: ClaimRequest) -> Claim | Wait | Ended:

@@ -88,6 +88,7 @@ def live(order: Order) -> int:
             drain_s=20,
             client_for=client_for,
             rules=rules,
+            keeps_flight_records=order.flight_record,
         )
         sender._ledger = WatchedLedger(sender._ledger, executioner)
         signal.signal(signal.SIGTERM, lambda *_: threading.Thread(target=sender.drain).start())
