@@ -10,7 +10,7 @@ from data.audit_log import log_decision
 from data.ledger.deciding import Decided, Decision, decide
 from data.ledger.locking import lock_ledger
 from data.ledger.rules import Rules
-from data.runs import RunRecord, move_within, read_run
+from data.runs import RunRecord, move_within, read_within
 from engine.closing import close_again
 from messaging.errors import TidingsError
 from messaging.runs import RunState
@@ -38,19 +38,19 @@ def resolve_run(
 
     `send again` moves a finished run back to sending in the same transaction; it sends nothing by itself.
     """
-    record = read_run(store, run)
     is_again = decision is Decision.SEND_AGAIN
-    if is_again and record.state is RunState.CANCELLED:
-        raise CannotResolve(
-            f"run {run} is cancelled, so nothing of it is sent again; `--unconfirmed assume-sent` can be said of it."
-        )
     with store.write.begin() as connection:
         lock_ledger(connection)
+        state = read_within(connection, run).state
+        if is_again and state is RunState.CANCELLED:
+            raise CannotResolve(
+                f"run {run} is cancelled, so nothing of it is sent again; `--unconfirmed assume-sent` can be said of it."
+            )
         decided = decide(connection, run, decision, by=by, why=why, rules=rules or Rules(), now=now)
         if decided.n_decided:
             details = {"run": run, "decision": decision.value, "n": decided.n_decided, "why": why}
             log_decision(connection, who=by, what="resolve", details=details, now=now)
-        if decided.n_decided and is_again and record.state.is_over:
+        if decided.n_decided and is_again and state.is_over:
             move_within(connection, run, RunState.SENDING, f"send again, decided by {by}", now)
     if not decided.n_decided and decided.ask_again_at is not None:
         raise CannotResolve(too_early(run, decided))
