@@ -22,11 +22,21 @@ def said_of_the_first(outcome: Outcome) -> Outcome:
 
     That this copy was surely not taken, or refused, proves nothing of the one before it.
     """
-    if outcome.status == OutcomeStatus.ACCEPTED:
-        return outcome
-    if outcome.error is not None and outcome.error.kind == ErrorKind.DUPLICATE:
-        return replace(outcome, status=OutcomeStatus.ACCEPTED, error=None)
+    if outcome.status == OutcomeStatus.ACCEPTED or is_known_to_the_gateway(outcome):
+        return as_known_to_the_gateway(outcome)
     return replace(outcome, status=OutcomeStatus.UNCONFIRMED)
+
+
+def is_known_to_the_gateway(outcome: Outcome) -> bool:
+    """It refused this copy because it has the message: whoever asked for it, it was taken before."""
+    return outcome.error is not None and outcome.error.kind == ErrorKind.DUPLICATE
+
+
+def as_known_to_the_gateway(outcome: Outcome) -> Outcome:
+    """A copy that was refused as a second one, told of the message: accepted. Any other outcome as it is."""
+    if not is_known_to_the_gateway(outcome):
+        return outcome
+    return replace(outcome, status=OutcomeStatus.ACCEPTED, error=None)
 
 
 def write_copies(

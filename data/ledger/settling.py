@@ -6,7 +6,13 @@ from collections.abc import Sequence
 from enum import Enum, auto
 from typing import TYPE_CHECKING, Any
 
-from data.ledger.copies import mark_possible_duplicates, said_of_the_first, write_copies
+from data.ledger.copies import (
+    as_known_to_the_gateway,
+    is_known_to_the_gateway,
+    mark_possible_duplicates,
+    said_of_the_first,
+    write_copies,
+)
 from data.ledger.events import write_event
 from data.ledger.guarding import guard_run
 from data.ledger.records import Claim, ClaimKind, Settled, Settlement
@@ -57,6 +63,8 @@ def settle(
     ref = claim.ref
     if claim.kind is ClaimKind.RESUBMIT:
         settlements = [Settlement(row, said_of_the_first(outcome)) for row, outcome in settlements]
+    elif any(is_known_to_the_gateway(outcome) for _, outcome in settlements):
+        settlements = [Settlement(row, as_known_to_the_gateway(outcome)) for row, outcome in settlements]
     rows = [settlement.row for settlement in settlements]
     span = min(rows), max(rows) + 1
     before = read_standings(connection, ref, *span)

@@ -55,6 +55,7 @@ class Books:
         self.counts: Counter[str] = Counter()
         self._fail = fail
         self._lines: dict[tuple[int, int], Line] = {}
+        self._assumed_sent: set[str] = set()
         self._known: set[Line] = set()
 
     @property
@@ -65,13 +66,9 @@ class Books:
     def n_with(self, status: int) -> int:
         return sum(stands == status for stands in self.statuses.values())
 
-    def undecided(self) -> set[str]:
-        """In doubt, and nobody has assumed that they were sent."""
-        return {
-            self.references[key]
-            for key, line in self._lines.items()
-            if line.status == UNCONFIRMED and line.decision != "assumed sent"
-        }
+    def is_assumed_sent(self, reference: str) -> bool:
+        """A person has said so, and no proof came since."""
+        return reference in self._assumed_sent
 
     def of_batch(self, batch: int) -> Counter[int]:
         """Status → messages of one batch; those without an outcome are left out."""
@@ -118,6 +115,8 @@ class Books:
         before = self._lines.get(line[:2])
         self.statuses[reference] = line.status
         self._lines[line[:2]] = line
+        if line.decision == "assumed sent":
+            self._assumed_sent.add(reference)
         if line.status not in MOVES[was]:
             self._fail(f"{_word(was)} became {_word(line.status)}")
         is_assumed = before is not None and was == UNCONFIRMED and before.decision == "assumed sent"

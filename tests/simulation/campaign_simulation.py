@@ -20,6 +20,7 @@ from messaging.batches import BatchRef
 from messaging.runs import RunState
 from messaging.tally import BUSY, BatchTally
 from tests.simulation.people import People
+from tests.simulation.reconciler import reconcile
 from tests.simulation.scenario import Scenario
 from tests.simulation.simulated_gateway import Carrier, SimulatedClient
 from tests.simulation.virtual_time import VirtualTimeLoop
@@ -61,6 +62,7 @@ class Simulation:
             self._now_and_then(scenario.sleep_every_s, self._put_to_sleep),
             self._now_and_then(scenario.drain_every_s, self._drain),
             self._now_and_then(scenario.sweep_every_s, world.sweep),
+            self._reconciles(),
         ]
         flow = self._watched(self.people.flow())
         troubles = [self._watched(life) for life in lives]
@@ -73,6 +75,9 @@ class Simulation:
         # A sleeper that wakes only now may say of messages in doubt that they were never sent: then they are sent.
         await asyncio.sleep(scenario.rules.lease_s * 4)
         await self._finish()
+        if scenario.n_reconciles:
+            await reconcile(Worker(world, "the last reconciler", self._trouble), self.carrier)
+            await self._finish()
         flow.cancel()
         await self._run_everything_again()
         self._check_the_end()
@@ -170,6 +175,19 @@ class Simulation:
             self.unfinished.discard(ref)
         else:
             self.unfinished.add(ref)  # again, when a sleeper woke with news
+
+    async def _reconciles(self) -> None:
+        """By processes of their own, that crash and sleep like others."""
+        scenario, world = self.world.scenario, self.world
+        for number in range(scenario.n_reconciles):
+            await asyncio.sleep(
+                scenario.chaos_s / (scenario.n_reconciles + 1) * world.random.uniform(0.2, 1.8)
+            )
+            worker = Worker(world, f"reconciler {number}", self._trouble)
+            self.workers.append(worker)
+            self.lives[worker.name] = self._watched(reconcile(worker, self.carrier))
+            self.stops[worker.name] = StopSign()
+            world.counts["reconciles"] += 1
 
     # Trouble
 

@@ -7,7 +7,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from typing import NoReturn
 
-from data.ledger.records import Claim
+from data.ledger.records import Claim, ClaimKind
 from messaging.batches import BatchRef
 from tests.simulation.books import IN_FLIGHT, NOTHING, UNCONFIRMED, UNSENT, Books
 from tests.simulation.scenario import Scenario
@@ -32,8 +32,8 @@ class ClaimChecks:
         self._scenario = scenario
         self._books = books
         self._fail = fail
-        self._known: dict[str, Known] = {}
-        self._numbers: set[tuple[BatchRef, int]] = set()
+        self._known: dict[tuple[BatchRef, int], Known] = {}  # by claim number
+        self._by_key: dict[str, list[Known]] = {}  # a request that is made again has its old key
         self._latest: dict[str, Known] = {}  # by reference
         self._on_wire: Counter[tuple[str, int]] = Counter()  # (reference, fence) → requests
         self._free_at_s = 0.0  # when the account's pace allows the next claim
@@ -51,19 +51,17 @@ class ClaimChecks:
 
     def made(self, claim: Claim, now_s: float, before: Mapping[str, int]) -> bool:
         """A claim has been committed, or given out again. before: the statuses before. Returns whether it is new."""
-        key = claim.request_key
         if claim.send_for_s > self._scenario.rules.send_window_s + EPSILON_S:
             self._fail(f"a claim may be sent for {claim.send_for_s:.2f} s")
-        if key in self._known:
-            known = self._known[key]
-            if list(claim.rows) != list(known.claim.rows):
+        known = self._known.get((claim.ref, claim.claim_no))
+        if known is not None:
+            if (list(claim.rows), claim.request_key) != (list(known.claim.rows), known.claim.request_key):
                 self._fail("asked again, a claim held other messages")
             known.deadline_s = max(known.deadline_s, now_s + claim.send_for_s)
             return False
-        if (claim.ref, claim.claim_no) in self._numbers:
-            self._fail(f"claim {claim.claim_no} of {claim.ref} was made twice")
-        self._numbers.add((claim.ref, claim.claim_no))
-        self._known[key] = Known(claim, now_s, now_s + claim.send_for_s)
+        known = Known(claim, now_s, now_s + claim.send_for_s)
+        self._known[claim.ref, claim.claim_no] = known
+        self._by_key.setdefault(claim.request_key, []).append(known)
         self._check_slots(claim, now_s)
         for row in claim.rows:
             self._check_message(claim, row, before)
@@ -84,19 +82,23 @@ class ClaimChecks:
     def _check_message(self, claim: Claim, row: int, before: Mapping[str, int]) -> None:
         reference = self._books.references[claim.ref.batch, row]
         was = before.get(reference, NOTHING)
-        is_first = was == NOTHING and reference not in self._books.claimed
-        if not is_first and was != UNSENT:
-            self._fail(f"a message was claimed that stood at {was}")
+        if claim.kind is ClaimKind.RESUBMIT:
+            is_claimable = was == UNCONFIRMED and not self._books.is_assumed_sent(reference)
+        else:
+            is_claimable = was == UNSENT or (was == NOTHING and reference not in self._books.claimed)
+        if not is_claimable:
+            self._fail(f"a message was claimed to {claim.kind} that stood at {was}")
         if self._books.statuses.get(reference, NOTHING) not in {NOTHING, IN_FLIGHT}:
             self._fail("a claimed message is not in flight")
         self._books.claimed.add(reference)
-        self._latest[reference] = self._known[claim.request_key]
+        self._latest[reference] = self._known[claim.ref, claim.claim_no]
 
     def leaves(self, request_key: str, references: list[str], now_s: float) -> None:
         """The bytes of a request leave. Its key is that of a claim, with or without a row."""
-        known = self._known.get(request_key.split("-", maxsplit=1)[0])
-        if known is None:
+        candidates = self._by_key.get(request_key.split("-", maxsplit=1)[0], [])
+        if not candidates:
             self._fail("a request of no claim")
+        known = candidates[-1]
         if now_s > known.deadline_s:
             self._fail(f"a message left {now_s - known.deadline_s:.2f} s late")
         rows = {self._books.references[known.claim.ref.batch, row]: row for row in known.claim.rows}
@@ -106,11 +108,28 @@ class ClaimChecks:
             if rows[reference] in known.left:
                 self._fail("a message left twice under one claim")
             known.left.add(rows[reference])
-            attempts = self._on_wire[reference, known.claim.fence] = (
-                self._on_wire[reference, known.claim.fence] + 1
-            )
-            if attempts > self._scenario.rules.max_attempts:
-                self._fail(f"{attempts} attempts by one task run")
+            self._count_attempt(known.claim, reference)
+            if known.claim.kind is ClaimKind.RESUBMIT and self.jumped_at_s >= 0:
+                self._books.may_come_twice.add(reference)  # how old its first copy is, nobody knows then
+                self._books.sent_again[reference] += 1
+
+    def _count_attempt(self, claim: Claim, reference: str) -> None:
+        self._on_wire[reference, claim.fence] += 1
+        n = self._on_wire[reference, claim.fence]
+        if claim.kind is ClaimKind.SUBMIT and n > self._scenario.rules.max_attempts:
+            self._fail(f"{n} attempts by one task run")
+
+    def proved_absent(self, reference: str, was: int, now_s: float) -> None:
+        """A look-up made unsent what was in doubt: it is not at the gateway, and nothing of it may leave any more."""
+        latest = self._latest[reference]
+        can_leave = now_s < latest.deadline_s - EPSILON_S
+        if was != UNCONFIRMED or (can_leave and self.jumped_at_s < latest.made_at_s):
+            self._fail("absence was taken for proof while its claim could still be sent")
+        if can_leave:
+            self._books.may_come_twice.add(reference)
+            self._books.sent_again[reference] += 1
+            self._books.counts["unsent by look-up after a clock jump"] += 1
+        self._books.counts["unsent by look-up"] += 1
 
     def decided(self, reference: str, was: int, now_s: float) -> None:
         """A person said `send again` of a message in doubt: a copy may be out, but none may leave any more."""

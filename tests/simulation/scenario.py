@@ -6,6 +6,7 @@ import random
 from dataclasses import dataclass
 
 from data.ledger.rules import Rules
+from gateway_clients.base import Capabilities, Idempotency, LookUp
 
 NEVER = 1e9
 
@@ -40,9 +41,28 @@ class Scenario:
     n_breaks: int
     n_decisions: int
     n_retries: int
+    n_reconciles: int
+    look_up: LookUp
+    look_up_lag_s: float  # until a look-up finds what was taken
+    p_look_up_fails: float
+    idempotency: Idempotency
+    dedupe_window_s: float
+    says_duplicate: bool  # to a second copy; else the same as to the first
+    has_flight_records: bool
     n_clock_jumps: int
     cancel_after_s: float
     rules: Rules
+
+    @property
+    def capabilities(self) -> Capabilities:
+        """What the gateway's client tells of it."""
+        return Capabilities(
+            bulk_size=self.bulk_size,
+            idempotency=self.idempotency,
+            dedupe_window_s=0.0 if self.idempotency is Idempotency.NONE else self.dedupe_window_s,
+            look_up=self.look_up,
+            look_up_after_s=self.look_up_lag_s,
+        )
 
     @classmethod
     def of(cls, seed: int) -> Scenario:
@@ -76,6 +96,14 @@ class Scenario:
             n_breaks=draw.choice((0, 0, 1)),
             n_decisions=draw.choice((0, 0, 2, 6)),
             n_retries=draw.choice((0, 2)),
+            n_reconciles=draw.choice((0, 0, 3, 10)),
+            look_up=draw.choice(list(LookUp)),
+            look_up_lag_s=draw.choice((0.0, 3.0)),
+            p_look_up_fails=draw.choice((0.0, 0.2)),
+            idempotency=draw.choice(list(Idempotency)),
+            dedupe_window_s=draw.choice((20.0, 60.0, 600.0)),
+            says_duplicate=draw.random() < 0.5,
+            has_flight_records=draw.random() < 0.5,
             n_clock_jumps=draw.choice((0, 0, 0, 2)),
             cancel_after_s=draw.choice((NEVER, NEVER, NEVER, NEVER, draw.uniform(0, chaos_s))),
             rules=Rules(

@@ -5,7 +5,8 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Sequence
 
-from gateway_clients.base import Capabilities, LookedUp, MayLeave, Page
+from gateway_clients.base import Idempotency, LookedUp, MayLeave, Page
+from gateway_clients.errors import GatewayUnavailable
 from gateway_clients.verdicts import HELD_BACK, rejected, unconfirmed, unsent
 from messaging.outcomes import (
     ErrorKind,
@@ -25,16 +26,45 @@ FINAL = (ReceiptStatus.DELIVERED, ReceiptStatus.UNDELIVERED)
 
 
 class Carrier:
-    """What stands at the other end of the wire. It refuses no duplicate, so one is seen."""
+    """What stands at the other end of the wire. Where it promises to refuse second copies it does, for its window."""
 
     def __init__(self, world: World) -> None:
         self._world = world
         self._books = world.books
         self.n_receipts_due = 0
+        self._first: dict[str, tuple[float, str]] = {}  # reference → when it was taken, and its id
+        self._requests: dict[
+            str, tuple[float, list[Outcome]]
+        ] = {}  # request key → when, and what was answered
 
-    def take(self, message: OutgoingMessage) -> Outcome:
-        """The bytes arrive: from this instant the message is on its way to a person, unless it is refused."""
+    def submit(self, messages: Sequence[OutgoingMessage], request_key: str) -> list[Outcome]:
+        """The bytes of a request arrive."""
+        world, scenario = self._world, self._world.scenario
+        at_s, outcomes = self._requests.get(request_key, (-1e9, []))
+        if scenario.idempotency is Idempotency.REQUEST_KEY and world.now_s - at_s < scenario.dedupe_window_s:
+            if [outcome.reference for outcome in outcomes] != [message.reference for message in messages]:
+                world.fail("a request came again with other messages under its old key")
+            world.note(f"the gateway knows the request {request_key}")
+            self._books.counts["second copies refused"] += len(messages)
+            return [self._second_copy(outcome) for outcome in outcomes]
+        outcomes = [self._take(message) for message in messages]
+        self._requests[request_key] = world.now_s, outcomes
+        return outcomes
+
+    def _second_copy(self, first: Outcome) -> Outcome:
+        if first.status != OutcomeStatus.ACCEPTED or not self._world.scenario.says_duplicate:
+            return first
+        return rejected(ErrorKind.DUPLICATE).outcome(first.reference)
+
+    def _take(self, message: OutgoingMessage) -> Outcome:
+        """From this instant the message is on its way to a person, unless it is refused."""
         world, reference = self._world, message.reference
+        at_s, gateway_message_id = self._first.get(reference, (-1e9, ""))
+        is_known = world.now_s - at_s < world.scenario.dedupe_window_s
+        if world.scenario.idempotency is Idempotency.REFERENCE and is_known:
+            world.note(f"the gateway knows {reference}")
+            self._books.counts["second copies refused"] += 1
+            return self._second_copy(self._accepted(reference, gateway_message_id))
         if world.chance(world.scenario.p_reject):
             world.note(f"the gateway refuses {reference}")
             self._books.refuse(reference)
@@ -42,10 +72,22 @@ class Carrier:
         world.note(f"the gateway takes {reference}")
         self._books.arrive(reference)
         gateway_message_id = f"g{self._books.taken.total()}"
+        self._first[reference] = world.now_s, gateway_message_id
         self._promise_receipts(reference, gateway_message_id)
+        return self._accepted(reference, gateway_message_id)
+
+    @staticmethod
+    def _accepted(reference: str, gateway_message_id: str) -> Outcome:
         return Outcome(
             reference=reference, status=OutcomeStatus.ACCEPTED, gateway_message_id=gateway_message_id
         )
+
+    def look_up(self, reference: str) -> LookedUp:
+        """What it knows, a while after it took it."""
+        at_s, gateway_message_id = self._first.get(reference, (1e9, ""))
+        if self._world.now_s < at_s + self._world.scenario.look_up_lag_s:
+            return LookedUp(reference=reference, is_known=False)
+        return LookedUp(reference=reference, is_known=True, gateway_message_id=gateway_message_id)
 
     def _promise_receipts(self, reference: str, gateway_message_id: str) -> None:
         """Some at once, some far too late, some twice, some never; not in order."""
@@ -92,7 +134,7 @@ class SimulatedClient:
         self._worker = worker
         self._world = worker.world
         self._carrier = carrier
-        self.capabilities = Capabilities(bulk_size=worker.world.scenario.bulk_size)
+        self.capabilities = worker.world.scenario.capabilities
 
     async def submit(
         self, messages: Sequence[OutgoingMessage], *, request_key: str, may_leave: MayLeave
@@ -112,15 +154,16 @@ class SimulatedClient:
         world.counts[fault or "answers"] += 1
         world.note(f"{self._worker.name} sends {len(messages)} under {request_key} {fault}")
         world.claims.leaves(request_key, [message.reference for message in messages], world.now_s)
-        outcomes = self._arrive(messages, fault)
+        outcomes = self._arrive(messages, request_key, fault)
         await self._answer_time(fault)
         return self._told(messages, outcomes, fault)
 
-    def _arrive(self, messages: Sequence[OutgoingMessage], fault: str) -> list[Outcome]:
+    def _arrive(self, messages: Sequence[OutgoingMessage], request_key: str, fault: str) -> list[Outcome]:
         if fault in {"throttle", "lost before it was read"}:
             return []
-        n_taken = len(messages) // 2 if fault == "throttle half" else len(messages)
-        return [self._carrier.take(message) for message in messages[:n_taken]]
+        if fault == "throttle half" and self.capabilities.idempotency is not Idempotency.REQUEST_KEY:
+            return self._carrier.submit(messages[: len(messages) // 2], request_key)
+        return self._carrier.submit(messages, request_key)
 
     async def _answer_time(self, fault: str) -> None:
         longest_s = 20.0 if fault == "slow" else self._world.scenario.answer_s
@@ -154,7 +197,13 @@ class SimulatedClient:
         raise NotImplementedError
 
     async def look_up(self, references: Sequence[str]) -> list[LookedUp]:
-        raise NotImplementedError
+        world = self._world
+        await self._worker.pass_time(world.random.uniform(0.01, 1.0))
+        if world.chance(world.scenario.p_look_up_fails):
+            raise GatewayUnavailable("the gateway does not answer")
+        found = [self._carrier.look_up(reference) for reference in references]
+        await self._worker.pass_time(world.random.uniform(0.01, 1.0))
+        return found
 
     async def close(self) -> None:
         await asyncio.sleep(0)

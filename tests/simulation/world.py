@@ -11,6 +11,7 @@ import random
 from collections import Counter
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
+from functools import partial
 from typing import Any, NoReturn
 
 import sqlalchemy as sa
@@ -223,11 +224,11 @@ class World:
             wrong = [equation for equation in audit.equations if equation.left != equation.right]
             self.fail(f"after {after} the ledger does not add up: {wrong} {dict(audit.terms)}")
         lines = self.memory.all("select batch, row, status, claim_no, decision from outcomes")
-        decided = self._decided if after == "resolve_run" else None
-        return self.books.look(map(Line._make, lines), decided)
-
-    def _decided(self, reference: str, was: int) -> None:
-        self.claims.decided(reference, was, self.now_s)
+        judges = {"resolve_run": self.claims.decided, "adopt": self.claims.proved_absent}
+        judge = judges.get(after)
+        return self.books.look(
+            map(Line._make, lines), None if judge is None else partial(judge, now_s=self.now_s)
+        )
 
     def check_the_end(self) -> None:
         self.books.check_the_end()

@@ -412,3 +412,15 @@ def test_a_message_that_was_sent_again_and_fell_in_doubt_again_waits_for_a_perso
     assert bench.terms() == {"unconfirmed": 1}
     assert bench.ask(lease, 2) == Ended(why="done")
     assert send_again(bench).n_decided == 1
+
+
+def test_sent_again_and_refused_as_a_second_copy_it_is_accepted_and_not_rejected(bench_of):
+    """A person decided wrongly, the gateway knew better: the message is with it, so nothing of it may be hidden."""
+    bench = bench_of(n=1)
+    bench.claim(bench.take("first"))
+    bench.now += 31
+    lease = bench.take("second")
+    send_again(bench)
+    claimed = bench.claim(lease, 1)
+    bench.settle(claimed, *refused(OutcomeStatus.REJECTED, 0, kind=ErrorKind.DUPLICATE, permanent=True))
+    assert bench.terms() == {"accepted": 1}
