@@ -185,7 +185,10 @@ def as_state(run: RunRecord, parts: list[PartResult]) -> State[Any]:
     if run.state is RunState.CANCELLED:
         return Cancelled(message=_not_sent(run))
     failed = [part for part in parts if not part.is_done]
-    words = f"run {run.run} {run.state.in_words}: {run.n_messages:,} messages"
+    reason = f" ({run.state_reason})" if run.state_reason else ""
+    words = f"run {run.run} {run.state.in_words}{reason}: {run.n_messages:,} messages"
+    if not failed and run.state is RunState.STOPPED:
+        return Failed(message=f"{words}; `tidings resume {run.run}` lets it go on")
     if not failed:
         return Completed(message=words)
     named = "; ".join(f"part {part.part + 1}: {part.message}" for part in failed[:5])

@@ -165,7 +165,7 @@ def _as_json(message: OutgoingMessage) -> dict[str, object]:
 def _judge_refusal(answer: Answer) -> Verdict | None:
     """A 4xx that speaks of the whole request; None: a 2xx.
 
-    Bad credentials and a wrong path say nothing of a message, so they reject none; another attempt would meet the
+    Bad credentials, no credit and a wrong path say nothing of a message, so they reject none; another attempt would meet the
     same answer. Who answers 4xx without the simulator's error body is not the simulator: the messages are in doubt.
     """
     if answer.status < 400:
@@ -175,6 +175,8 @@ def _judge_refusal(answer: Answer) -> Verdict | None:
         return unconfirmed(ErrorKind.BAD_ANSWER, code=str(answer.status))
     if answer.status in {401, 403}:
         return unsent(ErrorKind.BAD_CREDENTIALS, code=code, permanent=True)
+    if answer.status == 402:
+        return unsent(ErrorKind.NO_CREDIT, code=code, permanent=True)
     if answer.status in {404, 405}:
         return unsent(ErrorKind.UNKNOWN, code=code, permanent=True)
     return rejected(KIND_OF_CODE.get(code, ErrorKind.UNKNOWN), code=code)

@@ -106,6 +106,9 @@ class Api:
     def _try_to_take(self, items: list[Any], now: float, *, is_bulk: bool) -> Response:
         if len(self._carrier) + len(items) > MAX_MESSAGES:
             return _unavailable(3600, "the books are full; POST /control/reset empties them")
+        credit = self.settings.credit
+        if credit is not None and len(self._carrier) + len(items) > credit:
+            return _error(402, "no_credit", "the account's credit is used up")
         wait_s = self._throttle.wait_s(len(items), per_s=self.settings.throttle_per_s, now=now)
         if wait_s:
             self._n_throttled_requests += 1

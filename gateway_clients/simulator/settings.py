@@ -45,6 +45,9 @@ class SimulatorSettings(BaseModel):
     dedupe: bool = Field(
         False, description="a known reference is not taken again and answers with the first id"
     )
+    credit: int | None = Field(
+        None, ge=0, description="messages that are taken in all before 402; null: any number"
+    )
     api_key: str = Field("", description="when set, a submit, pull or look-up needs it as a bearer token")
 
     reject_share: Share = Field(0.0, description="of the numbers, with the code `blocked`")

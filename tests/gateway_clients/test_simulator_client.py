@@ -119,6 +119,7 @@ def test_a_message_that_the_answer_leaves_out_is_in_doubt_and_the_others_are_not
     ("http_status", "code", "status", "error"),
     [
         (401, "bad_credentials", UNSENT, ErrorKind.BAD_CREDENTIALS),
+        (402, "no_credit", UNSENT, ErrorKind.NO_CREDIT),
         (404, "not_found", UNSENT, ErrorKind.UNKNOWN),
         (400, "bad_request", REJECTED, ErrorKind.UNKNOWN),
     ],
@@ -298,6 +299,17 @@ def test_a_wrong_key_is_an_account_that_must_be_corrected(simulator):
         error=ProviderError(kind=ErrorKind.BAD_CREDENTIALS, permanent=True, code="bad_credentials"),
     )
     assert simulator.ledger()["messages"] == 0
+
+
+def test_credit_that_is_used_up_lets_nothing_more_in(simulator):
+    simulator.set(credit=2)
+    outcomes = [outcome for one in make_messages(3) for outcome in sent(simulator, [one])]
+    assert [(o.status, o.error and o.error.kind) for o in outcomes] == [
+        (ACCEPTED, None),
+        (ACCEPTED, None),
+        (UNSENT, ErrorKind.NO_CREDIT),
+    ]
+    assert simulator.ledger()["messages"] == 2
 
 
 @pytest.mark.parametrize("pull", ["repeatable", "consumed_once"])
