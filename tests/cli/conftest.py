@@ -14,12 +14,13 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
+import httpx
 import pytest
 
 from cli.children import free_port
 from config.settings import CHECKOUT, Settings
 from data.keys import load_keys
-from data.orchestrator import Orchestrator
+from data.orchestrator import FlowRunState, Orchestrator
 from messaging.sealed import MessageRef, Sealer
 
 START_PATIENCE_S = (
@@ -34,7 +35,7 @@ text = "Hi {{{{ first_name }}}}"
 [schedule]
 {schedule}
 [run]
-batch_size = 100
+batch_size = {batch_size}
 """
 
 
@@ -97,6 +98,46 @@ class Instance:
             row = store.execute(query).fetchone()
         return None if row is None else row[0]
 
+    def tell(self, script: str) -> None:
+        """Change the store, as nobody but a test does."""
+        with closing(sqlite3.connect(self.var_dir / "store.db", timeout=30)) as store:
+            store.executescript(script)
+
+    def run_of(self, run_key: str, column: str) -> Any:
+        return self.ask(f"select {column} from runs where run_key = '{run_key}'")
+
+    def prefect(self, path: str, body: dict[str, Any]) -> Any:
+        """What Prefect's server answers to a POST."""
+        answer = httpx.post(f"{self.server.api_url}{path}", json=body, timeout=30, trust_env=False)
+        assert answer.is_success, answer.text
+        return answer.json()
+
+    def retry(self, flow_run: str) -> None:
+        """What a click on Retry in the UI posts."""
+        state = {"type": "SCHEDULED", "name": "AwaitingRetry"}
+        answer = self.prefect(f"/flow_runs/{flow_run}/set_state", {"state": state, "force": True})
+        assert answer["status"] == "ACCEPT"
+
+    def end_of(self, flow_run: str, *, within_s: float = 120.0) -> FlowRunState:
+        """How a flow run ends, once it has been started again if it was over before."""
+        assert wait_for(lambda: self.server.state_of(flow_run).is_final, within_s=within_s)
+        return self.server.state_of(flow_run)
+
+    def parts_of(self, flow_run: str) -> list[str]:
+        """The flow runs of the parts of a campaign's flow run, the first part first."""
+        mine = {"flow_runs": {"parent_flow_run_id": {"any_": [flow_run]}}, "sort": "NAME_ASC"}
+        found = self.prefect("/flow_runs/filter", mine)
+        return [
+            part["id"]
+            for part in sorted(found, key=lambda part: part["parameters"].get("part", -1))
+            if "part" in part["parameters"]
+        ]
+
+    def n_batch_tasks(self) -> int:
+        """How many batches were run by Prefect, all in all."""
+        done = {"name": {"like_": "batch-"}, "state": {"type": {"any_": ["COMPLETED"]}}}
+        return int(self.prefect("/task_runs/count", {"task_runs": done}))
+
     def accepted(self) -> set[MessageRef]:
         """Every message that the ledger holds as accepted."""
         with closing(sqlite3.connect(self.var_dir / "store.db", timeout=30)) as store:
@@ -119,16 +160,18 @@ class Instance:
             var_dir=self.var_dir, prefect_port=self.prefect_port, simulator_url=self.simulator_url
         )
 
-    def write_campaign(self, folder: Path, name: str, *, n_people: int, schedule: str = "") -> Path:
+    def write_campaign(
+        self, folder: Path, name: str, *, n_people: int, schedule: str = "", batch_size: int = 100
+    ) -> Path:
         people = "\n".join(f"+{447_400_100_000 + n},Zebedee" for n in range(n_people))
         (folder / "people.csv").write_text(f"mobile,first_name\n{people}\n")
         path = folder / f"{name}.toml"
-        path.write_text(CAMPAIGN.format(schedule=schedule))
+        path.write_text(CAMPAIGN.format(schedule=schedule, batch_size=batch_size))
         return path
 
-    def send(self, folder: Path, run_key: str, *, n_people: int = N_PEOPLE) -> str:
+    def send(self, folder: Path, run_key: str, *, n_people: int = N_PEOPLE, batch_size: int = 100) -> str:
         """Start a campaign on the worker; the id of its flow run."""
-        path = self.write_campaign(folder, "slow", n_people=n_people)
+        path = self.write_campaign(folder, "slow", n_people=n_people, batch_size=batch_size)
         parameters = {"params": {"campaign": str(path), "run_key": run_key}}
         return self.server.create_flow_run("send-campaign/house", parameters)
 

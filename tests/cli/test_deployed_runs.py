@@ -39,27 +39,18 @@ def set_state(up, flow_run, **state):
     assert answer.json()["status"] == "ACCEPT"
 
 
-def end_of(up, flow_run, *, within_s=120.0):
-    assert wait_for(lambda: up.server.state_of(flow_run).is_final, within_s=within_s)
-    return up.server.state_of(flow_run)
-
-
-def run_of(up, key, column):
-    return up.ask(f"select {column} from runs where run_key = '{key}'")
-
-
 def test_retry_of_a_campaign_run_sends_what_its_failed_part_left(up, simulator, tmp_path):
     simulator.set(api_key="another one")  # every message is refused for now
     flow_run = up.send(tmp_path, "retried", n_people=40)
-    failed = end_of(up, flow_run)
+    failed = up.end_of(flow_run)
     assert failed.type == "FAILED"
     assert "1 of 1 batches failed: batch-0" in failed.message
 
     simulator.set(api_key="")
     set_state(up, flow_run, type="SCHEDULED", name="AwaitingRetry")
     assert wait_for(lambda: up.server.state_of(flow_run).type != "SCHEDULED", within_s=60)
-    assert end_of(up, flow_run).type == "COMPLETED"
-    assert run_of(up, "retried", "state") == "finished"
+    assert up.end_of(flow_run).type == "COMPLETED"
+    assert up.run_of("retried", "state") == "finished"
     assert (simulator.ledger()["messages"], simulator.ledger()["duplicates_by_reference"]) == (40, 0)
 
 
@@ -68,11 +59,11 @@ def test_cancel_in_prefect_stops_every_part_within_seconds(up, simulator, tmp_pa
     flow_run = up.send(tmp_path, "cancelled", n_people=N_PEOPLE)
     assert wait_for(lambda: simulator.ledger()["messages"] > 50, within_s=120)
     set_state(up, flow_run, type="CANCELLING", name="Cancelling")
-    assert wait_for(lambda: run_of(up, "cancelled", "state") == "cancelled", within_s=30)
+    assert wait_for(lambda: up.run_of("cancelled", "state") == "cancelled", within_s=30)
     assert wait_for(lambda: up.ask("select count(*) from claims where state = 'open'") == 0, within_s=10)
     assert simulator.ledger()["messages"] < N_PEOPLE
     assert up.ask("select count(*) from outcomes where status = 4") == 0
-    assert end_of(up, flow_run).type == "CANCELLED"
+    assert up.end_of(flow_run).type == "CANCELLED"
 
 
 @pytest.mark.skipif(not os.environ.get("LONG_TESTS"), reason="takes three minutes: LONG_TESTS=1 runs it")
