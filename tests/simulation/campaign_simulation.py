@@ -19,6 +19,7 @@ from engine.sender.lanes import Lanes, StopSign
 from messaging.batches import BatchRef
 from messaging.runs import RunState
 from messaging.tally import BUSY, BatchTally
+from tests.simulation.flights import SimulatedFlights, WorkerFlights
 from tests.simulation.people import People
 from tests.simulation.reconciler import reconcile
 from tests.simulation.scenario import Scenario
@@ -47,6 +48,8 @@ class Simulation:
         self.world = world
         self.carrier = Carrier(world)
         self.people = People(world)
+        self.flights = SimulatedFlights()
+        world.flights = self.flights if world.scenario.has_flight_records else None
         self.workers: list[Worker] = []
         self.lives: dict[str, asyncio.Task[None]] = {}
         self.stops: dict[str, StopSign] = {}
@@ -168,6 +171,7 @@ class Simulation:
             random=self.world.random,
             stop=stop,
             rules=self.world.scenario.rules,
+            flights=WorkerFlights(worker, self.flights),
         )
 
     def _look_at_tally(self, ref: BatchRef, tally: BatchTally) -> None:

@@ -7,6 +7,8 @@ from collections import Counter
 from collections.abc import Callable, Sequence
 from typing import Any
 
+import sqlalchemy as sa
+
 from data.ledger.claiming import claim
 from data.ledger.leasing import give_back, take
 from data.ledger.records import Busy, Claim, ClaimRequest, Ended, Lease, Settled, Settlement, Wait
@@ -76,7 +78,12 @@ class WorkerLedger:
         self._settling: Counter[tuple[BatchRef, int]] = Counter()  # (batch, fence) → settles under way
 
     async def take(self, ref: BatchRef, owner: str) -> Lease | Busy:
-        taken: Lease | Busy = await self._ask(take, ref, owner, self._rules)
+        flights: Any = self._world.flights
+
+        def take_batch(connection: sa.Connection, now: float) -> Lease | Busy:
+            return take(connection, ref, owner, self._rules, now, flights=flights)
+
+        taken: Lease | Busy = await self._ask(take_batch)
         return taken
 
     async def claim(self, request: ClaimRequest) -> Claim | Wait | Ended:

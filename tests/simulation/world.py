@@ -21,6 +21,7 @@ from data.ledger.receipts import record_receipts
 from data.ledger.records import Claim, Lease, Settled
 from data.ledger.recovering import expire_leases
 from data.store.tables import suppressions
+from messaging.batches import BatchRef
 from messaging.errors import TidingsError
 from messaging.outcomes import Receipt
 from messaging.runs import RunState
@@ -53,6 +54,7 @@ class World:
         self.clock_offset_s = 0.0
         self.is_calm = False
         self.opted_out: set[str] = set()
+        self.flights: object | None = None  # what is known of processes that have died
         self.broken: BaseException | None = None
         self.history: Callable[[str], None] | None = None  # told every line of it
         self._trace = hashlib.blake2b(digest_size=8)
@@ -144,7 +146,12 @@ class World:
         self.counts["adopted"] += recorded.n_adopted
 
     def sweep(self) -> None:
-        self.counts["swept leases"] += len(self.commit(expire_leases, self.scenario.rules))
+        flights: Any = self.flights
+
+        def expire(connection: sa.Connection, now: float) -> list[BatchRef]:
+            return expire_leases(connection, self.scenario.rules, now, flights=flights)
+
+        self.counts["swept leases"] += len(self.commit(expire))
 
     def opt_out(self, person_key: str, scope: str) -> None:
         def suppress(connection: sa.Connection, now: float) -> None:
