@@ -6,6 +6,7 @@ and what a person decides on messages in doubt.
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
@@ -43,9 +44,12 @@ class Rerun:
     asked_as: str
 
 
-def begin_rerun(store: Store, rerun: Rerun, *, now: float) -> tuple[RunRecord, list[int]]:
-    """Decide, log, reopen the run, and say which batches are to be run. Nothing is sent yet.
+def begin_rerun(
+    store: Store, rerun: Rerun, *, reconcile: Callable[[], object], now: float
+) -> tuple[RunRecord, list[int]]:
+    """Decide, log, reopen the run, and say which batches are to be run. Nothing of them is sent yet.
 
+    reconcile: called when that is asked for, to prove what can be proved of messages in doubt.
     Asked again under the same `asked_as`, it decides nothing: what came to be in doubt since is another question.
     Raises CannotRerun, UnreadableBatches, CannotResolve and UnknownRun, each before anything is written.
     """
@@ -55,6 +59,8 @@ def begin_rerun(store: Store, rerun: Rerun, *, now: float) -> tuple[RunRecord, l
     if not _is_decided(store, rerun):
         _decide(store, rerun, now)
         _log(store, rerun, now)
+    if rerun.unconfirmed == "reconcile":
+        reconcile()
     record = reopen_run(store, read_run(store, rerun.run), now=now)
     match rerun.which:
         case "all":

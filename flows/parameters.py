@@ -88,6 +88,7 @@ class RerunBatches(BaseModel):
         "leave",
         title="Messages in doubt",
         description="What to do first with all unconfirmed messages of the run. leave: a receipt may still come. "
+        "reconcile: ask the gateway, and adopt what is proved. "
         "assume sent: they are never sent again. send again: some of these people may get it twice.",
         json_schema_extra={"position": 3},
     )

@@ -21,6 +21,7 @@ from flows.this_run import is_deployed, is_retry
 from messaging.batches import part_of
 from messaging.errors import TidingsError
 from messaging.runs import RunState
+from tasks.reconcile import reconcile
 from tasks.workplace import Workplace, open_workplace
 
 
@@ -48,7 +49,9 @@ def rerun_batches(params: RerunBatches) -> State[Any]:
 def _rerun(workplace: Workplace, params: RerunBatches) -> State[Any]:
     store, asked_as = workplace.instance.store, str(flow_run.id)
     asked = Rerun(**params.model_dump(), asked_as=asked_as)
-    run, batches = begin_rerun(store, asked, now=time.time())
+    run, batches = begin_rerun(
+        store, asked, reconcile=lambda: reconcile(params.run, params.decided_by), now=time.time()
+    )
     was_finished = run.state is RunState.FINISHED
     if is_deployed() and not was_finished:
         collect_beside(run.run)

@@ -8,7 +8,7 @@ from typing import Literal
 from messaging.errors import TidingsError
 
 Which = Literal["failed", "chosen", "all"]
-InDoubt = Literal["leave", "assume sent", "send again"]
+InDoubt = Literal["leave", "reconcile", "assume sent", "send again"]
 
 _ONE = re.compile(r"(?:batch[- ])?(\d{1,8})(?:\s*[-–]\s*(?:batch[- ])?(\d{1,8}))?", re.IGNORECASE)
 

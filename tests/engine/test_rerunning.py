@@ -49,8 +49,9 @@ def bench(tmp_path: Path) -> Iterator[Bench]:
     store.close()
 
 
-def begin(bench: Bench, **changes):
-    run, chosen = begin_rerun(bench.store, dataclasses.replace(ASKED, **changes), now=bench.now)
+def begin(bench: Bench, reconcile=lambda: None, **changes):
+    asked = dataclasses.replace(ASKED, **changes)
+    run, chosen = begin_rerun(bench.store, asked, reconcile=reconcile, now=bench.now)
     assert bench.audit().balanced
     return run.state, chosen
 
@@ -129,6 +130,16 @@ def test_a_batch_that_is_not_there_is_refused_before_anything_is_decided(bench):
 def test_left_alone_what_is_in_doubt_stays_so(bench):
     begin(bench)
     assert bench.terms()["unconfirmed"] == 1
+
+
+def test_reconciled_is_what_is_in_doubt_before_the_batches_are_chosen(bench):
+    def prove_it_unsent():
+        bench.rows("update outcomes set status = 3 where status = 4 returning row")
+
+    finish(bench)
+    bench.rows("update outcomes set status = 1 where status = 3 returning row")
+    assert begin(bench, prove_it_unsent)[1] == []
+    assert begin(bench, prove_it_unsent, unconfirmed="reconcile")[1] == [0]
 
 
 def test_sent_again_what_is_in_doubt_is_unsent_by_a_decision_with_name_and_reason(bench):

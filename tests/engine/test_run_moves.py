@@ -18,7 +18,7 @@ from data.runs import give_way, move_run, read_run
 from data.store.engine import open_store
 from engine.closing import close_again, close_run, reopen_run
 from engine.housekeeping import sweep
-from engine.rerunning import begin_rerun
+from engine.rerunning import Rerun, begin_rerun
 from engine.resolving import resolve_run
 from engine.run_control import cancel_run, pause_run, resume_run, stop_leftovers
 from messaging.errors import TidingsError
@@ -53,6 +53,10 @@ def wait(bench: Bench) -> None:
     bench.now += 2_000
 
 
+def rerun(bench: Bench, asked: Rerun) -> None:
+    begin_rerun(bench.store, asked, reconcile=lambda: None, now=bench.now)
+
+
 ACTS = {
     "pause": lambda bench: pause_run(bench.store, RUN, by="ann", now=bench.now),
     "resume": lambda bench: resume_run(bench.store, RUN, by="ann", now=bench.now),
@@ -60,11 +64,9 @@ ACTS = {
     "stop leftovers": lambda bench: stop_leftovers(bench.store, RUN, now=bench.now),
     "stopped by a breaker": lambda bench: move_run(bench.store, RUN, RunState.STOPPED, now=bench.now),
     "retry": lambda bench: reopen_run(bench.store, read_run(bench.store, RUN), now=bench.now),
-    "rerun": lambda bench: begin_rerun(bench.store, ASKED, now=bench.now),
-    "rerun and send again": lambda bench: begin_rerun(
-        bench.store,
-        dataclasses.replace(ASKED, unconfirmed="send again", asked_as=str(bench.now)),
-        now=bench.now,
+    "rerun": lambda bench: rerun(bench, ASKED),
+    "rerun and send again": lambda bench: rerun(
+        bench, dataclasses.replace(ASKED, unconfirmed="send again", asked_as=str(bench.now))
     ),
     "send again": lambda bench: resolve_run(
         bench.store, RUN, Decision.SEND_AGAIN, by="ann", why="asked", now=bench.now
