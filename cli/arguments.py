@@ -92,6 +92,12 @@ At = Annotated[
         show_default=False,
     ),
 ]
+ByRows = Annotated[
+    bool,
+    typer.Option(
+        "--quality", help="Have Great Expectations judge the contacts, as a run does; seconds more."
+    ),
+]
 Json = Annotated[bool, typer.Option("--json", help="Print JSON with stable keys instead.")]
 RunName = Annotated[
     str | None,

@@ -44,6 +44,7 @@ def plan(
     run_key: arg.RunKey = None,
     again: arg.Again = False,
     at: arg.At = None,
+    quality: arg.ByRows = False,
     as_json: arg.Json = False,
 ) -> None:
     """Show who would get what, and what it would cost. Nothing is sent; no server is needed."""
@@ -63,7 +64,7 @@ def plan(
         again=again,
         at=at,
     )
-    raise typer.Exit(run(what, as_json=as_json))
+    raise typer.Exit(run(what, by_rows=quality, as_json=as_json))
 
 
 @app.command()

@@ -11,16 +11,19 @@ from cli.arguments import WhatToSend
 from cli.definition import load_what
 from cli.instance import open_here
 from cli.output import EXIT_OK, counts, ladder, print_json, screen
+from cli.quality import print_quality, quality_of
 from config.settings import load_settings
 
 if TYPE_CHECKING:
     from engine.plan import Plan
+    from messaging.judgements import QualityReport
     from messaging.plan_summary import PlanSummary
 
 N_SAMPLES = 5
 
 
-def plan(what: WhatToSend, *, as_json: bool) -> int:
+def plan(what: WhatToSend, *, by_rows: bool, as_json: bool) -> int:
+    """by_rows: have Great Expectations judge the contacts; else their exact rates are compared, at once."""
     settings = load_settings()
     with open_here(settings) as instance:
         loaded = load_what(what, var_dir=settings.var_dir)
@@ -33,20 +36,24 @@ def plan(what: WhatToSend, *, as_json: bool) -> int:
             keys=instance.keys,
             folder=instance.var_dir,
         )
+        quality = quality_of(made, instance, by_rows=by_rows)
     if as_json:
-        print_json({**made.summary.as_dict(), "stopped_by": made.stopped_by})
+        stopped_by = made.stopped_by or quality.objection
+        print_json({**made.summary.as_dict(), "quality": quality.as_dict(), "stopped_by": stopped_by})
     else:
-        _print_plan(made)
+        _print_plan(made, quality)
     return EXIT_OK
 
 
-def _print_plan(made: Plan) -> None:
+def _print_plan(made: Plan, quality: QualityReport) -> None:
     screen.print(f"[bold]{made.summary.campaign}[/bold] · plan · nothing was sent")
     for notice in made.summary.notices:
         screen.print(f"[yellow]note[/yellow] {notice}")
-    if made.stopped_by is not None:
-        screen.print(f"[red]would not be sent[/red] {made.stopped_by}")
+    for objection in (made.stopped_by, quality.objection):
+        if objection is not None:
+            screen.print(Text.assemble(("would not be sent", "red"), f" {objection}"))
     print_funnel_of_plan(made.summary)
+    print_quality(quality)
     for sample in made.samples(N_SAMPLES):
         title = f"{sample.masked_msisdn} · {sample.segments} segment{'s' * (sample.segments != 1)} · {sample.encoding}"
         screen.print(

@@ -15,6 +15,7 @@ from cli.definition import load_what
 from cli.instance import open_here
 from cli.output import EXIT_FAILED, EXIT_OK, print_json, screen
 from cli.progress import progress_of_next_run
+from cli.quality import quality_of
 from cli.run_here import FlowEnd, RunFailed, own_simulator, send_here
 from config.settings import Settings, load_settings
 from data.orchestrator import Orchestrator
@@ -57,6 +58,7 @@ def send(what: WhatToSend, *, as_json: bool) -> int:
 def _rehearse(instance: Instance, loaded: LoadedCampaign) -> None:
     """Plan once here, so that a wrong file or template is said at once, and costs neither a server nor a run."""
     from engine.plan import GuardStopped, make_plan
+    from engine.quality import refuse_failed
 
     plan = make_plan(
         loaded.campaign,
@@ -67,6 +69,7 @@ def _rehearse(instance: Instance, loaded: LoadedCampaign) -> None:
     )
     if plan.stopped_by is not None:
         raise GuardStopped(plan.stopped_by)
+    refuse_failed(quality_of(plan, instance, by_rows=False))
 
 
 def _check(

@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING
 import orjson
 import polars as pl
 
+from data.expectations.keeping import write_quality
 from data.files import (
     RunFolder,
     lake_twin_path,
@@ -34,6 +35,7 @@ if TYPE_CHECKING:
     from data.keys import Keys
     from data.store.engine import Store
     from engine.plan import Plan
+    from messaging.judgements import QualityReport
 
 
 def freeze(
@@ -43,6 +45,7 @@ def freeze(
     store: Store,
     keys: Keys,
     var_dir: Path,
+    quality: QualityReport | None = None,
     again: bool = False,
     to: RunState = RunState.SENDING,
     now: float,
@@ -50,9 +53,9 @@ def freeze(
     """Freeze a plan as this run and move it to `to`. A run that is frozen already is returned as it is.
 
     A crash before the commit leaves files that a repeat replaces, and no message that could be claimed.
-    again: allow a repetition, under a key of its own. Raises GuardStopped when the campaign does not allow the plan,
-    AlreadyPlanned when another run has the key, and RepeatRefused for a start by hand that repeats what went out
-    within `repeat_after`.
+    quality: what the gate found, to be kept with the plan. again: allow a repetition, under a key of its own.
+    Raises GuardStopped when the campaign does not allow the plan, AlreadyPlanned when another run has the key, and
+    RepeatRefused for a start by hand that repeats what went out within `repeat_after`.
     """
     if run.is_frozen:
         return run
@@ -60,7 +63,7 @@ def freeze(
         raise GuardStopped(plan.stopped_by)
     draft = _Draft(var_dir, run.run, plan.summary.plan_fingerprint)
     try:
-        _write_run_folder(plan, run.run, keys, draft.folder)
+        _write_run_folder(plan, run.run, keys, draft.folder, quality)
         twins = draft.write_twins(lake_twins(plan, run.run))
         return freeze_run(
             store,
@@ -145,21 +148,26 @@ def _repeats_since(plan: Plan, run: RunRecord, *, again: bool, now: float) -> fl
     return now - plan.campaign.run.repeat_after_s
 
 
-def _write_run_folder(plan: Plan, run: int, keys: Keys, folder: RunFolder) -> None:
+def _write_run_folder(
+    plan: Plan, run: int, keys: Keys, folder: RunFolder, quality: QualityReport | None
+) -> None:
     write_parquet_chunks(plan.rejects, REJECTS, folder.rejects)
     write_csv_for_people([*REJECTS, *plan.headers.values()], _rejects_to_mend(plan), folder.rejects_csv)
     write_parquet_chunks(plan.excluded, pl.Schema({**EXCLUDED, "person_key": pl.String()}), folder.excluded)
     write_parquet_chunks(plan.audience, _audience_schema(plan), folder.audience)
     write_batches(_numbered(plan.messages, run, keys), MESSAGES, folder, size=plan.summary.batch_size)
     # Counts and fingerprints only: the plan is shown in places where nobody's number may stand.
-    as_json = orjson.dumps(plan.summary.as_dict(), option=orjson.OPT_INDENT_2 | orjson.OPT_NON_STR_KEYS)
+    manifest = {**plan.summary.as_dict(), "quality": None if quality is None else quality.as_dict()}
+    as_json = orjson.dumps(manifest, option=orjson.OPT_INDENT_2 | orjson.OPT_NON_STR_KEYS)
     write_text(as_json.decode() + "\n", folder.plan_json)
+    if quality is not None:
+        write_quality(quality, folder)
 
 
 def _rejects_to_mend(plan: Plan) -> Iterator[pl.DataFrame]:
     """REJECTS and the source's own columns: a person corrects the cell in its place and gives the file as a source."""
     for rejects, cells in zip(plan.rejects, plan.cells, strict=True):
-        beside = cells.drop("source_row").select(pl.all().name.prefix("cell "))
+        beside = cells.select(pl.col(list(plan.headers)).name.prefix("cell "))
         yield rejects.hstack(beside.get_columns())
 
 

@@ -18,6 +18,7 @@ from messaging.campaign import Campaign, Consent
 from messaging.errors import TidingsError
 from messaging.runs import RunState
 from tasks.discretion import discreet
+from tasks.quality_gate import quality_gate
 from tasks.workplace import this_workplace
 
 if TYPE_CHECKING:
@@ -29,10 +30,11 @@ if TYPE_CHECKING:
 def plan_campaign(run: int, campaign: str, *, consent: str | None, again: bool) -> int:
     """The number of the frozen run to send: this one, or the earlier one that this very plan was frozen as.
 
-    Whatever keeps a plan from being sent (a file, a template, a guard, consent) ends the run as `failed in planning`
-    with the reason, and is raised again.
+    Whatever keeps a plan from being sent (a file, a template, quality, a guard, consent) ends the run as `failed in
+    planning` with the reason, and is raised again.
     """
-    instance = this_workplace().instance
+    workplace = this_workplace()
+    instance = workplace.instance
     store = instance.store
     bound = _in_planning(store, read_run(store, run))
     try:
@@ -42,9 +44,12 @@ def plan_campaign(run: int, campaign: str, *, consent: str | None, again: bool) 
         plan = make_plan(
             definition, base=loaded.base, store=store, keys=instance.keys, folder=instance.var_dir
         )
+        with workplace.planned(plan):
+            quality = quality_gate(run)
         frozen = freeze(
             plan,
             bound,
+            quality=quality,
             store=store,
             keys=instance.keys,
             var_dir=instance.var_dir,

@@ -21,6 +21,7 @@ from gateway_clients.registry import make_client
 
 if TYPE_CHECKING:
     from data.accounts import Account
+    from engine.plan import Plan
     from gateway_clients.base import GatewayClient
 
 
@@ -31,6 +32,7 @@ class Workplace:
     settings: Settings
     instance: Instance
     _sender: SendingProcess | None = None
+    _plan: Plan | None = None
 
     @property
     def sender(self) -> SendingProcess:
@@ -41,6 +43,21 @@ class Workplace:
     @property
     def has_sender(self) -> bool:
         return self._sender is not None
+
+    @property
+    def plan(self) -> Plan:
+        """The plan between its making and its freeze: frames never cross Prefect."""
+        if self._plan is None:
+            raise RuntimeError("a plan is judged inside `planned`, which holds it")
+        return self._plan
+
+    @contextmanager
+    def planned(self, plan: Plan) -> Iterator[None]:
+        self._plan = plan
+        try:
+            yield
+        finally:
+            self._plan = None
 
     @contextmanager
     def sending(self) -> Iterator[SendingProcess]:
