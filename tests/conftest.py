@@ -6,7 +6,7 @@ import os
 import subprocess
 import sys
 import urllib.request
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -14,6 +14,8 @@ from typing import Any
 import orjson
 import pytest
 
+from data.store.engine import Store, open_store
+from data.store.tables import metadata
 from tests.throwaway_postgres import NoPostgres, ThrowawayPostgres, throwaway_postgres
 
 CHECKOUT = Path(__file__).resolve().parent.parent
@@ -90,6 +92,35 @@ def postgres() -> Iterator[ThrowawayPostgres]:
 def postgres_url(postgres: ThrowawayPostgres) -> str:
     """A fresh, empty database."""
     return postgres.new_database()
+
+
+@pytest.fixture(scope="session")
+def _ledger_on_postgres(postgres: ThrowawayPostgres) -> Iterator[Store]:
+    store = open_store(postgres.new_database())
+    metadata.create_all(store.write)
+    yield store
+    store.close()
+
+
+@pytest.fixture(params=["sqlite", "postgresql"])
+def empty_store(request: pytest.FixtureRequest) -> Iterator[Callable[[], Store]]:
+    """Makes stores with empty tables, of each kind in turn; the same tests hold on both."""
+    made: list[Store] = []
+
+    def make() -> Store:
+        if request.param == "sqlite":
+            made.append(open_store("sqlite://"))
+            metadata.create_all(made[-1].write)
+            return made[-1]
+        store: Store = request.getfixturevalue("_ledger_on_postgres")
+        names = ", ".join(table.name for table in metadata.sorted_tables)
+        with store.write.begin() as connection:
+            connection.exec_driver_sql(f"truncate {names} restart identity")
+        return store
+
+    yield make
+    for store in made:
+        store.close()
 
 
 def _ask(request: urllib.request.Request) -> dict[str, Any]:

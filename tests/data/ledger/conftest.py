@@ -1,7 +1,7 @@
 from __future__ import annotations
 
 import dataclasses
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from typing import Any, TypeVar
 
 import orjson
@@ -28,7 +28,7 @@ from data.ledger.recovering import expire_leases
 from data.ledger.rules import Rules
 from data.ledger.settling import settle
 from data.ledger.tallying import tally_batch
-from data.store.engine import Store, open_store
+from data.store.engine import Store
 from data.store.tables import accounts, batches, metadata, runs, suppressions
 from messaging.batches import BatchRef
 from messaging.outcomes import ErrorKind, Outcome, OutcomeStatus, ProviderError, Receipt, ReceiptStatus
@@ -176,27 +176,13 @@ def refused(
 
 
 @pytest.fixture
-def bench_of() -> Iterator[Any]:
-    stores: list[Store] = []
-
+def bench_of(empty_store: Callable[[], Store]) -> Callable[..., Bench]:
     def make(n: int = 10, rate_mps: float | None = None, **batch: Any) -> Bench:
-        stores.append(open_store("sqlite://"))
-        return Bench(stores[-1], n=n, rate_mps=rate_mps, **batch)
+        return Bench(empty_store(), n=n, rate_mps=rate_mps, **batch)
 
-    yield make
-    for store in stores:
-        store.close()
+    return make
 
 
 @pytest.fixture
 def bench(bench_of: Callable[[], Bench]) -> Bench:
     return bench_of()
-
-
-@pytest.fixture(params=["sqlite", "postgresql"])
-def either_bench(request: pytest.FixtureRequest) -> Iterator[Bench]:
-    """A bench on each kind of store, for whoever writes SQL."""
-    is_postgres = request.param == "postgresql"
-    store = open_store(request.getfixturevalue("postgres_url") if is_postgres else "sqlite://")
-    yield Bench(store, n=10, rate_mps=None)
-    store.close()

@@ -29,25 +29,24 @@ def n_possible_duplicates(bench):
     return bench.audit().terms["possible_duplicates"]
 
 
-def test_an_answer_that_comes_after_it_was_assumed_sent_makes_it_accepted(either_bench):
-    claimed = lose(either_bench)
-    decided(either_bench, Decision.ASSUMED_SENT)
-    assert either_bench.settle(claimed, *accepted(0)).n_applied == 1
-    assert (either_bench.terms()["accepted"], n_possible_duplicates(either_bench)) == (1, 0)
+def test_an_answer_that_comes_after_it_was_assumed_sent_makes_it_accepted(bench):
+    claimed = lose(bench)
+    decided(bench, Decision.ASSUMED_SENT)
+    assert bench.settle(claimed, *accepted(0)).n_applied == 1
+    assert (bench.terms()["accepted"], n_possible_duplicates(bench)) == (1, 0)
 
 
-def test_an_acceptance_before_the_message_is_claimed_again_keeps_it_from_being_sent_twice(either_bench):
-    claimed = lose(either_bench)
-    decided(either_bench, Decision.SEND_AGAIN)
-    assert either_bench.settle(claimed, *accepted(0)).n_applied == 1
-    assert 0 not in either_bench.claim(either_bench.take("second"), 1).rows
-    assert n_possible_duplicates(either_bench) == 0
+def test_an_acceptance_before_the_message_is_claimed_again_keeps_it_from_being_sent_twice(bench):
+    claimed = lose(bench)
+    decided(bench, Decision.SEND_AGAIN)
+    assert bench.settle(claimed, *accepted(0)).n_applied == 1
+    assert 0 not in bench.claim(bench.take("second"), 1).rows
+    assert n_possible_duplicates(bench) == 0
 
 
 @pytest.mark.parametrize("answer", [ACCEPTED, UNCONFIRMED, None])
-def test_an_acceptance_after_the_message_was_claimed_again_is_a_possible_duplicate(either_bench, answer):
+def test_an_acceptance_after_the_message_was_claimed_again_is_a_possible_duplicate(bench, answer):
     """Whatever became of the second copy by then: accepted, in doubt, or still on its way."""
-    bench = either_bench
     first = lose(bench, most=10)
     decided(bench, Decision.SEND_AGAIN)
     second = bench.claim(bench.take("second"), 1)
@@ -99,8 +98,7 @@ def test_an_error_that_is_told_late_is_kept_with_the_message_in_doubt(bench):
     assert bench.settle(claimed, *late).n_repeated == 1
 
 
-def test_a_receipt_that_names_another_copy_is_counted_once_however_many_there_are(either_bench):
-    bench = either_bench
+def test_a_receipt_that_names_another_copy_is_counted_once_however_many_there_are(bench):
     bench.settle(bench.claim(bench.take()), *accepted(*range(10)))
     for status in (ReceiptStatus.SENT, ReceiptStatus.DELIVERED):
         bench.receive(bench.receipt(0, status, gid="another"))

@@ -37,11 +37,10 @@ def send_again(bench):
 
 
 @pytest.fixture
-def office():
-    opened = Office(10, None, 1, 2)
+def office(empty_store):
+    opened = Office(empty_store(), 10, None, 1, 2)
     yield opened
     opened.loop.close()
-    opened.bench.store.close()
 
 
 # 1. Doubt is what may be on the wire, not threads x claim

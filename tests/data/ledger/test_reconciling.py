@@ -55,8 +55,7 @@ def decided(bench, decision):
     bench.commit(say)
 
 
-def test_what_is_in_doubt_is_read_with_the_instant_after_which_nothing_of_it_can_leave(either_bench):
-    bench = either_bench
+def test_what_is_in_doubt_is_read_with_the_instant_after_which_nothing_of_it_can_leave(bench):
     leave_in_doubt(bench, 2, 7)
     decided(bench, Decision.ASSUMED_SENT)
     assert [tuple(one) for one in in_doubt(bench)] == [
@@ -77,8 +76,7 @@ def test_what_a_restore_put_in_doubt_may_have_been_sent_until_then(bench):
     ]
 
 
-def test_what_the_gateway_knows_is_accepted_with_its_id_and_its_receipt(either_bench):
-    bench = either_bench
+def test_what_the_gateway_knows_is_accepted_with_its_id_and_its_receipt(bench):
     leave_in_doubt(bench, 2, 7)
     said = found(bench, 2), found(bench, 7, status=ReceiptStatus.DELIVERED)
     assert adopt(bench, *said) == Adopted(n_matched=0, n_accepted=2, n_unsent=0)
@@ -100,8 +98,7 @@ def test_what_the_gateway_knows_is_accepted_with_its_id_and_its_receipt(either_b
     assert len(bench.events("receipts")) == 1
 
 
-def test_what_the_gateway_surely_does_not_know_is_unsent_and_claimable(either_bench):
-    bench = either_bench
+def test_what_the_gateway_surely_does_not_know_is_unsent_and_claimable(bench):
     leave_in_doubt(bench, 2, 7)
     said = absent(bench, 2), absent(bench, 7, is_proof=False)
     assert adopt(bench, *said) == Adopted(n_matched=0, n_accepted=0, n_unsent=1)
@@ -149,9 +146,8 @@ def test_what_is_found_by_another_id_than_was_accepted_meanwhile_is_a_possible_d
     assert bench.audit().terms["possible_duplicates"] == 1
 
 
-def test_a_receipt_by_reference_is_matched_when_its_run_turns_up(either_bench):
+def test_a_receipt_by_reference_is_matched_when_its_run_turns_up(bench):
     """The store was restored from a copy that did not hold the run yet."""
-    bench = either_bench
     later = Receipt(
         gateway_message_id="x", reference=bench.sealer.seal(RUN, 4, 1), status=ReceiptStatus.DELIVERED
     )
@@ -172,8 +168,7 @@ def test_a_receipt_by_reference_is_matched_when_its_run_turns_up(either_bench):
     assert adopt_kept(bench) == NOTHING
 
 
-def test_a_receipt_by_the_gateways_own_id_is_matched_after_its_settle_as_well(either_bench):
-    bench = either_bench
+def test_a_receipt_by_the_gateways_own_id_is_matched_after_its_settle_as_well(bench):
     leave_in_doubt(bench, 2)
     bench.receive(
         Receipt(gateway_message_id="g5", reference=None, status=ReceiptStatus.FAILED),
@@ -184,8 +179,7 @@ def test_a_receipt_by_the_gateways_own_id_is_matched_after_its_settle_as_well(ei
     assert adopt_kept(bench) == NOTHING
 
 
-def test_a_message_with_a_receipt_is_accepted_however_it_came_to_stand_in_doubt(either_bench):
-    bench = either_bench
+def test_a_message_with_a_receipt_is_accepted_however_it_came_to_stand_in_doubt(bench):
     leave_in_doubt(bench, 2, 7)
     bench.do(
         sa.insert(receipts).values(

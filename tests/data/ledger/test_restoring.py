@@ -14,8 +14,8 @@ from tests.data.ledger.conftest import RUN, Bench, accepted, refused
 
 
 @pytest.fixture
-def bench(either_bench: Bench) -> Bench:
-    return either_bench
+def bench(bench: Bench) -> Bench:
+    return bench
 
 
 @pytest.fixture

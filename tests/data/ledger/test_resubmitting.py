@@ -39,8 +39,7 @@ def rows_asked_for(bench, **how):
     return list(answer.rows) if isinstance(answer, Claim) else answer.why
 
 
-def test_only_what_is_in_doubt_is_claimed_and_the_claim_says_what_it_is(either_bench):
-    bench = either_bench
+def test_only_what_is_in_doubt_is_claimed_and_the_claim_says_what_it_is(bench):
     in_doubt(bench, 2, 5)
     claimed = ask(bench, bench.take("reconcile"))
     assert (claimed.rows, claimed.kind, claimed.claim_no) == ([2, 5], ClaimKind.RESUBMIT, 1)
@@ -49,8 +48,7 @@ def test_only_what_is_in_doubt_is_claimed_and_the_claim_says_what_it_is(either_b
     assert bench.rows("select kind, state, n from claims where claim_no = 1") == [("resubmit", "open", 2)]
 
 
-def test_an_acceptance_ends_the_doubt(either_bench):
-    bench = either_bench
+def test_an_acceptance_ends_the_doubt(bench):
     in_doubt(bench, 2, 5)
     lease = bench.take("reconcile")
     bench.settle(ask(bench, lease), *accepted(2, 5))
@@ -248,8 +246,7 @@ def test_a_throttled_copy_is_tried_again_under_the_same_lease_with_back_off_and_
     assert bench.terms() == {"accepted": 9, "unconfirmed": 1}
 
 
-def test_asking_whether_anything_could_go_out_changes_nothing(either_bench):
-    bench = either_bench
+def test_asking_whether_anything_could_go_out_changes_nothing(bench):
     in_doubt(bench, 2)
     request = ClaimRequest(
         lease=bench.take("reconcile"), claim_no=1, recipients=bench.recipients, most=50, is_bulk=False

@@ -14,8 +14,7 @@ def receipts(bench):
     return bench.rows("select gateway_message_id, run, batch, row from receipts order by receipt")
 
 
-def test_a_receipt_that_was_here_before_its_id_is_matched_by_the_settle(either_bench):
-    bench = either_bench
+def test_a_receipt_that_was_here_before_its_id_is_matched_by_the_settle(bench):
     claimed = bench.claim(bench.take())
     bench.receive(nameless(3), nameless(4, ReceiptStatus.SENT), nameless(77))
     assert receipts(bench) == [("g3", None, None, None), ("g4", None, None, None), ("g77", None, None, None)]

@@ -12,7 +12,7 @@ from data.ledger.leasing import give_back, take
 from data.ledger.records import Busy, Claim, ClaimRequest, Ended, Lease, Settled, Settlement, Wait
 from data.ledger.settling import settle
 from data.ledger.tallying import tally_batch
-from data.store.engine import open_store
+from data.store.engine import Store
 from engine.sender.core import BatchToSend, send_batch
 from engine.sender.lanes import Lanes, StopSign
 from gateway_clients.base import Capabilities, LookedUp, MayLeave, Page
@@ -81,9 +81,11 @@ class ScriptedGateway:
 class Office:
     """The core, a real ledger, a scripted gateway, and a clock in virtual time. It is the door to the ledger as well."""
 
-    def __init__(self, n: int, rate_mps: float | None, bulk_size: int, concurrency: int) -> None:
+    def __init__(
+        self, store: Store, n: int, rate_mps: float | None, bulk_size: int, concurrency: int
+    ) -> None:
         self.loop = VirtualTimeLoop()
-        self.bench = Bench(open_store("sqlite://"), n=n, rate_mps=rate_mps)
+        self.bench = Bench(store, n=n, rate_mps=rate_mps)
         self.started_at = self.bench.now
         self.gateway = ScriptedGateway(self, bulk_size=bulk_size)
         self.stop = StopSign()
@@ -165,19 +167,18 @@ class Office:
 
 
 @pytest.fixture
-def office_of() -> Iterator[Callable[..., Office]]:
+def office_of(empty_store: Callable[[], Store]) -> Iterator[Callable[..., Office]]:
     offices: list[Office] = []
 
     def make(
         n: int = 10, *, rate_mps: float | None = None, bulk_size: int = 1, concurrency: int = 50
     ) -> Office:
-        offices.append(Office(n, rate_mps, bulk_size, concurrency))
+        offices.append(Office(empty_store(), n, rate_mps, bulk_size, concurrency))
         return offices[-1]
 
     yield make
     for office in offices:
         office.loop.close()
-        office.bench.store.close()
 
 
 @pytest.fixture
