@@ -22,7 +22,7 @@ def pause(run_name: str, *, as_json: bool) -> int:
 
     with open_here(load_settings()) as instance:
         run = find_run(instance.store, run_name)
-        paused = pause_run(instance.store, run.run, by=this_person(), now=time.time())
+        paused = pause_run(instance.store, run.run, by=this_person(), now=instance.store.now())
     _tell(
         {"run": paused.run, "state": paused.state.value},
         f"run {paused.run} is paused: nothing more is claimed; what is in flight settles. "
@@ -40,7 +40,11 @@ def resume(run_name: str, *, opt_outs_checked: bool, as_json: bool) -> int:
     with open_here(settings) as instance:
         run = find_run(instance.store, run_name)
         resumed = resume_run(
-            instance.store, run.run, by=this_person(), now=time.time(), opt_outs_checked=opt_outs_checked
+            instance.store,
+            run.run,
+            by=this_person(),
+            now=instance.store.now(),
+            opt_outs_checked=opt_outs_checked,
         )
     record = resumed.run
     content: dict[str, Any] = {
@@ -80,7 +84,7 @@ def cancel(run_name: str, *, as_json: bool) -> int:
 
     with open_here(load_settings()) as instance:
         run = find_run(instance.store, run_name)
-        cancelled = cancel_run(instance.store, run.run, by=this_person(), now=time.time())
+        cancelled = cancel_run(instance.store, run.run, by=this_person(), now=instance.store.now())
     number = cancelled.run.run
     words = f"run {number} is cancelled: {cancelled.n_stopped:,} messages stopped, none of them was claimed."
     if cancelled.n_in_flight:

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import time
-
 from cli.arguments import Unconfirmed
 from cli.instance import open_here
 from cli.output import EXIT_OK, print_json, screen
@@ -20,7 +18,7 @@ def resolve(run_name: str, unconfirmed: Unconfirmed, *, by: str, why: str, as_js
     decision = Decision.SEND_AGAIN if is_again else Decision.ASSUMED_SENT
     with open_here(load_settings()) as instance:
         run = find_run(instance.store, run_name)
-        resolved = resolve_run(instance.store, run.run, decision, by=by, why=why, now=time.time())
+        resolved = resolve_run(instance.store, run.run, decision, by=by, why=why, now=instance.store.now())
     record, decided = resolved.run, resolved.decided
     if as_json:
         print_json(

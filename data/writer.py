@@ -14,15 +14,12 @@ from collections import deque
 from collections.abc import Callable
 from concurrent.futures import Future
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any, TypeVar
+from typing import Any, TypeVar
 
 import sqlalchemy as sa
 
 from data.ledger.locking import lock_ledger
-from data.store.engine import Store
-
-if TYPE_CHECKING:
-    from sqlalchemy.engine import Connection
+from data.store.engine import Store, clock_of
 
 log = logging.getLogger(__name__)
 
@@ -143,16 +140,9 @@ class Writer:
     def _commit(self, group: list[_Request]) -> None:
         with self._store.write.begin() as connection:
             lock_ledger(connection)
-            now = _store_clock(connection)
+            now = clock_of(connection)
             answers = [request.fn(connection, *request.args, now) for request in group]
         self.n_commits += 1
         self.n_requests += len(group)
         for request, answer in zip(group, answers, strict=True):
             request.future.set_result(answer)
-
-
-def _store_clock(connection: Connection) -> float:
-    """PostgreSQL may serve several machines, and their clocks differ: then its own clock counts."""
-    if connection.dialect.name == "sqlite":
-        return time.time()
-    return float(connection.execute(sa.text("select extract(epoch from clock_timestamp())")).scalar_one())

@@ -256,7 +256,7 @@ class _Reconciler:
 
     def _close(self) -> RunRecord:
         """The state that the run's ledger shows now; while somebody else works on it, it is theirs to close."""
-        now = time.time()
+        now = self._store.now()
         stop_leftovers(self._store, self._run, now=now)
         with self._store.read.connect() as connection:
             is_worked = live_leases(connection, self._run, now) > 0

@@ -43,13 +43,15 @@ def clean_stop(instance: Instance, run: int, sender: SendingProcess | None = Non
             _cancel(instance, run)
         if draining is not None:
             draining.join()
-        stop_leftovers(instance.store, run, now=time.time())  # a drain leaves what it held back unsent
+        stop_leftovers(
+            instance.store, run, now=instance.store.now()
+        )  # a drain leaves what it held back unsent
         raise
 
 
 def _cancel(instance: Instance, run: int) -> None:
     try:
-        cancel_run(instance.store, run, by="Prefect", now=time.time())
+        cancel_run(instance.store, run, by="Prefect", now=instance.store.now())
     except CannotSteer as error:  # it was over already, and a flow that ends keeps no one waiting
         log.info("not cancelled: %s", error)
 

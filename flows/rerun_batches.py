@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import time
 from typing import Any
 
 from prefect import State, flow
@@ -50,7 +49,7 @@ def _rerun(workplace: Workplace, params: RerunBatches) -> State[Any]:
     store, asked_as = workplace.instance.store, str(flow_run.id)
     asked = Rerun(**params.model_dump(), asked_as=asked_as)
     run, batches = begin_rerun(
-        store, asked, reconcile=lambda: reconcile(params.run, params.decided_by), now=time.time()
+        store, asked, reconcile=lambda: reconcile(params.run, params.decided_by), now=store.now()
     )
     was_finished = run.state is RunState.FINISHED
     if is_deployed() and not was_finished:
@@ -66,7 +65,7 @@ def _rerun(workplace: Workplace, params: RerunBatches) -> State[Any]:
         at_once=workplace.settings.parts_at_once,
         on_end=lambda: show_progress(store, run.run),
     )
-    run = run if was_finished else close_run(store, run.run, now=time.time())
+    run = run if was_finished else close_run(store, run.run, now=store.now())
     show_progress(store, run.run)
     state = as_state(run, parts)
     again = f"{len(batches):,} batches run again"

@@ -22,7 +22,8 @@ from tasks.workplace import this_workplace
 @discreet
 def sweep_ledger() -> Swept:
     """Leases of the dead, leftovers of cancelled runs, plans that never froze, runs that are over."""
-    return sweep(this_workplace().instance.store, now=time.time())
+    store = this_workplace().instance.store
+    return sweep(store, now=store.now())
 
 
 @task(
@@ -31,9 +32,10 @@ def sweep_ledger() -> Swept:
 @discreet
 def take_up(idle: Idle) -> Way:
     """Let somebody send what is left of a run that nobody works on."""
-    run = read_run(this_workplace().instance.store, idle.run)
+    store = this_workplace().instance.store
+    run = read_run(store, idle.run)
     server = Orchestrator(str(PREFECT_API_URL.value()))
-    return wake_run(server, run, by="keep_house", since=idle.since, now=time.time()).way
+    return wake_run(server, run, by="keep_house", since=idle.since, now=store.now()).way
 
 
 @task(name="tidy the lake", task_run_name="tidy", cache_policy=NO_CACHE, persist_result=False)

@@ -7,6 +7,7 @@ the read engine: a stale snapshot that starts to write fails at once, whatever t
 
 from __future__ import annotations
 
+import time
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
@@ -31,9 +32,23 @@ class Store:
     def is_sqlite(self) -> bool:
         return self.write.dialect.name == "sqlite"
 
+    def now(self) -> float:
+        """Seconds since 1970 by the clock that leases are written by; see `clock_of`."""
+        if self.is_sqlite:
+            return time.time()
+        with self.read.connect() as connection:
+            return clock_of(connection)
+
     def close(self) -> None:
         self.read.dispose()
         self.write.dispose()
+
+
+def clock_of(connection: Connection) -> float:
+    """The store's clock. PostgreSQL may serve several machines whose clocks differ: then its own counts for all."""
+    if connection.dialect.name == "sqlite":
+        return time.time()
+    return float(connection.execute(sa.text("select extract(epoch from clock_timestamp())")).scalar_one())
 
 
 def open_store(url: str) -> Store:

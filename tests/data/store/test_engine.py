@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import sqlite3
 import threading
+import time
 from concurrent.futures import ThreadPoolExecutor
 
 import pytest
@@ -125,3 +126,16 @@ def test_a_store_in_memory_is_one_store_for_its_reader_and_writer_of_one_engine(
     thread.join()
     store.close()
     assert seen == [0]
+
+
+def test_the_clock_of_a_store_is_this_machines_on_sqlite_and_the_servers_on_postgresql(
+    postgres_url, monkeypatch
+):
+    """Several machines write leases to one PostgreSQL: one whose clock is wrong must not end those of others."""
+    sqlite, postgres = open_store("sqlite://"), open_store(postgres_url)
+    now = time.time()
+    monkeypatch.setattr(time, "time", lambda: now - 3600)
+    assert sqlite.now() == now - 3600
+    assert abs(postgres.now() - now) < 1800
+    sqlite.close()
+    postgres.close()
