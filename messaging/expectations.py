@@ -139,11 +139,13 @@ def share_in_words(at_least: float) -> str:
 
 
 def percent(share: float) -> str:
-    """0.31249 → 31.2 %. Never rounded to a whole that it is not: 0.9999 is 99.99 %, not 100."""
+    """0.31249 → 31.2 %. Never rounded to all or nothing where it is not: 0.9999 is 99.99 %."""
     shown = f"{100 * share:.1f}"
-    if shown in {"100.0", "0.0"} and share not in {0.0, 1.0}:
-        shown = f"{100 * share:.4g}" if share < 0.5 else f"{100 - 100 * (1 - share):.6g}"
-    return f"{shown.removesuffix('.0')} %"
+    for decimals in range(2, 13):
+        if float(shown) not in {0.0, 100.0} or share in {0.0, 1.0}:
+            break
+        shown = f"{100 * share:.{decimals}f}"
+    return f"{shown.rstrip('0').rstrip('.')} %"
 
 
 def range_in_words(arguments: Mapping[str, Any], *, is_share: bool = False) -> str:
@@ -162,11 +164,11 @@ def _complaint_about_bounds(name: str, known: Known, arguments: Mapping[str, Any
     bounds = _bounds(arguments)
     if not bounds:
         return f"{name} needs min_value, max_value or both; add one"
-    are_texts = [isinstance(bound, str) for bound in bounds]
-    if any(are_texts) and (not all(are_texts) or name != "expect_column_values_to_be_between"):
-        return (
-            f"{name}: min_value and max_value are numbers; two texts compare values as texts, such as dates"
-        )
+    are_dates = [isinstance(bound, str) for bound in bounds]
+    if any(are_dates) and name != "expect_column_values_to_be_between":
+        return f"{name}: min_value and max_value are numbers"
+    if any(are_dates) and not all(are_dates):
+        return f"{name}: min_value and max_value are two numbers or two dates"
     low, high = arguments.get("min_value"), arguments.get("max_value")
     if low is not None and high is not None and low > high:
         return f"{name}: min_value is larger than max_value"
