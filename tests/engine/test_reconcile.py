@@ -338,6 +338,18 @@ def test_a_run_that_may_not_send_adopts_what_is_proved_and_sends_nothing(house, 
     }
 
 
+def test_a_paused_run_sends_no_copies(house):
+    house.simulator.set(dedupe=True)
+    house.choose_gateway(dedupe_window_s=3600, look_up="none")
+    house.send(**NOT_TAKEN)
+    house.let_pass()
+    with house.store.write.begin() as connection:
+        connection.execute(sa.text("update runs set state = 'paused'"))
+    before = house.everything()
+    assert house.reconcile().n_unconfirmed == house.terms()["unconfirmed"]
+    assert house.everything() == before
+
+
 def test_a_batch_that_somebody_else_works_on_is_left_to_them(house):
     house.simulator.set(dedupe=True)
     house.choose_gateway(dedupe_window_s=3600, look_up="none")
