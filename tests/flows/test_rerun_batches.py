@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import pytest
+import sqlalchemy as sa
 
 from data.ledger.audit import audit_run
 from data.runs import find_run
@@ -42,34 +43,48 @@ def terms_of(instance):
     return audit.terms
 
 
-def test_failed_batches_are_sent_once_the_gateway_takes_them(send, rerun, campaign, instance, simulator):
-    simulator.set(api_key="another one")
-    send(campaign(n_people=20, batch_size=10), run_key="locked out")
-    simulator.set(api_key="")
+@pytest.fixture
+def gateway_down(simulator):
+    """A gateway that asks to be left alone for longer than a batch waits; called, it is back."""
+    simulator.set(faults={"unavailable": {"share": 1.0}}, retry_after_s=2_000)
+
+    def come_back(instance):
+        simulator.set(faults={})
+        with instance.store.write.begin() as connection:
+            connection.execute(sa.text("update accounts set blocked_until = 0"))
+
+    return come_back
+
+
+def test_failed_batches_are_sent_once_the_gateway_takes_them(
+    send, rerun, campaign, instance, simulator, gateway_down
+):
+    send(campaign(n_people=20, batch_size=10), run_key="refused")
+    gateway_down(instance)
     state = rerun()
     assert (state.is_completed(), state.message) == (
         True,
         "2 batches run again; run 1 finished: 20 messages",
     )
-    assert find_run(instance.store, "locked out").state is RunState.FINISHED
+    assert find_run(instance.store, "refused").state is RunState.FINISHED
     assert (simulator.ledger()["messages"], simulator.ledger()["duplicates_by_reference"]) == (20, 0)
 
 
 def test_chosen_batches_leave_the_others_where_they_are_and_one_that_is_not_there_is_named(
-    send, rerun, campaign, instance, simulator
+    send, rerun, campaign, instance, simulator, gateway_down
 ):
-    simulator.set(api_key="another one")
     send(campaign(n_people=30, batch_size=10), run_key="chosen")
     refused = rerun(which="chosen", batches="7")
     assert (refused.is_failed(), refused.message) == (
         True,
         "“7” is no batch of this run: its batches are 0 to 2.",
     )
-    simulator.set(api_key="")
+    gateway_down(instance)
     state = rerun(which="chosen", batches="batch-0, 2")
     assert task_names(state) == ["batch-0", "batch-2"]
     assert simulator.ledger()["messages"] == 20
-    assert find_run(instance.store, "chosen").state is RunState.FINISHED_WITH_UNSENT
+    assert terms_of(instance)["accepted"] == 20
+    assert find_run(instance.store, "chosen").state is not RunState.FINISHED
 
 
 def test_all_batches_of_a_finished_run_really_run_and_send_nothing(
@@ -100,10 +115,13 @@ def test_what_is_in_doubt_is_sent_again_when_a_person_says_so(
     assert simulator.ledger()["duplicates_by_reference"] == 5
 
 
-def test_a_start_by_the_key_of_a_run_sends_what_is_left_of_it(send, campaign, instance, simulator):
+def test_a_start_by_the_key_of_a_run_sends_what_is_left_of_it(
+    send, campaign, instance, simulator, gateway_down
+):
     path = campaign(n_people=20, batch_size=10)
-    simulator.set(api_key="another one")
     send(path, run_key="by its key")
-    simulator.set(api_key="")
+    gateway_down(instance)
+    with instance.store.write.begin() as connection:
+        connection.execute(sa.text("update runs set state = 'finished_with_unsent'"))
     assert send(path, run_key="by its key").message == "run 1 finished: 20 messages"
     assert simulator.ledger()["messages"] == 20
