@@ -11,7 +11,7 @@ import time
 from tests.simulation.campaign_simulation import simulate
 from tests.simulation.many import Played, play_many, replay_command
 
-PROGRESS_EVERY_S = 10.0
+PROGRESS_EVERY_S = 30.0
 MOST_FAILURES = 20
 
 

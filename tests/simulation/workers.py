@@ -11,7 +11,8 @@ import sqlalchemy as sa
 
 from data.ledger.claiming import claim
 from data.ledger.leasing import give_back, take
-from data.ledger.records import Busy, Claim, ClaimRequest, Ended, Lease, Settled, Settlement, Wait
+from data.ledger.pacing import reserve_again
+from data.ledger.records import Busy, Claim, ClaimRequest, Ended, Lease, Reserved, Settled, Settlement, Wait
 from data.ledger.settling import settle
 from data.ledger.tallying import tally_batch
 from messaging.batches import BatchRef
@@ -119,6 +120,10 @@ class WorkerLedger:
         self._settling[lease] -= 1
         self._worker.settled(claim, len(settlements))
         return settled
+
+    async def reserve_again(self, account: str, n: int) -> Reserved | None:
+        reserved: Reserved | None = await self._ask(reserve_again, account, n, self._rules)
+        return reserved
 
     async def give_back(self, lease: Lease) -> bool:
         given: bool = await self._ask(give_back, lease)
