@@ -89,6 +89,14 @@ class FlightRecords:
             return None
         return {row for row, mark in enumerate(found.marks) if mark == claim_no + 1}
 
+    def batches(self) -> list[BatchRef]:
+        """Those that have a record."""
+        return [BatchRef(*map(int, path.stem.split("-"))) for path in sorted(self._folder.glob("*-*.flight"))]
+
+    def remove(self, ref: BatchRef) -> None:
+        """Nobody will ask for it any more; without it there is doubt, never a second copy."""
+        self._path(ref).unlink(missing_ok=True)
+
     def _read(self, ref: BatchRef, fence: int) -> _LeftBehind | None:
         """What a dead process left of its lease; None also when it died while it wrote the header."""
         try:

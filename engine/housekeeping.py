@@ -8,6 +8,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
+from data.ledger.leasing import is_worked
 from data.ledger.locking import lock_ledger
 from data.ledger.recovering import expire_leases
 from data.ledger.rules import Rules
@@ -18,6 +19,7 @@ from engine.run_control import stop_leftovers
 from messaging.runs import RunState
 
 if TYPE_CHECKING:
+    from data.flight_record import FlightRecords
     from data.store.engine import Store
 
 IDLE_S = 120.0
@@ -36,10 +38,17 @@ class Swept:
     idle: tuple[Idle, ...] = ()
 
 
-def sweep(store: Store, *, now: float, rules: Rules | None = None) -> Swept:
-    """Expire leases, stop leftovers of cancelled runs, end plans that never froze, close or report idle runs."""
+def sweep(
+    store: Store, *, now: float, rules: Rules | None = None, flights: FlightRecords | None = None
+) -> Swept:
+    """Expire leases, stop leftovers of cancelled runs, end plans that never froze, close or report idle runs.
+
+    flights: spare doubt about what the dead provably never sent; records that nobody will ask for are removed.
+    """
     rules = rules or Rules()
-    n_expired = _expire(store, rules, now)
+    n_expired = _expire(store, rules, now, flights)
+    if flights is not None:
+        _remove_spent(store, flights)
     n_leftovers = sum(
         stop_leftovers(store, run, now=now) for run in runs_with_leftovers(store, since=now - LEFTOVERS_S)
     )
@@ -72,10 +81,18 @@ def is_unattended(store: Store, run: int, *, now: float) -> bool:
     return run in found and bool(claimable_batches(store, run, now=now))
 
 
-def _expire(store: Store, rules: Rules, now: float) -> int:
+def _expire(store: Store, rules: Rules, now: float, flights: FlightRecords | None) -> int:
     with store.write.begin() as connection:
         lock_ledger(connection)
-        return len(expire_leases(connection, rules, now))
+        return len(expire_leases(connection, rules, now, flights=flights))
+
+
+def _remove_spent(store: Store, flights: FlightRecords) -> None:
+    """One of a process that was killed stays until the batch is taken again, and some never are."""
+    with store.read.connect() as connection:
+        spent = [ref for ref in flights.batches() if not is_worked(connection, ref)]
+    for ref in spent:
+        flights.remove(ref)
 
 
 def _fail(store: Store, run: int, now: float) -> bool:

@@ -8,6 +8,7 @@ from prefect import task
 from prefect.cache_policies import NO_CACHE
 from prefect.settings import PREFECT_API_URL
 
+from data.flight_record import FlightRecords
 from data.orchestrator import Orchestrator
 from data.runs import read_run
 from data.unattended import Idle
@@ -22,8 +23,9 @@ from tasks.workplace import this_workplace
 @discreet
 def sweep_ledger() -> Swept:
     """Leases of the dead, leftovers of cancelled runs, plans that never froze, runs that are over."""
-    store = this_workplace().instance.store
-    return sweep(store, now=store.now())
+    instance = this_workplace().instance
+    store = instance.store
+    return sweep(store, now=store.now(), flights=FlightRecords(instance.var_dir))
 
 
 @task(

@@ -66,3 +66,9 @@ def give_back(connection: Connection, lease: Lease, now: float) -> bool:  # noqa
 def live_leases(connection: Connection, run: int, now: float) -> int:
     """How many batches of a run somebody works on at this moment."""
     return int(connection.execute(statement("live_leases"), {"run": run, "now": now}).scalar_one())
+
+
+def is_worked(connection: Connection, ref: BatchRef) -> bool:
+    """Whether somebody holds the batch, or left a claim of it open."""
+    key = {"run": ref.run, "batch": ref.batch}
+    return connection.execute(statement("is_worked"), key).one_or_none() is not None

@@ -2,12 +2,16 @@
 
 from __future__ import annotations
 
+import os
+import signal
+import sys
 from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 import sqlalchemy as sa
 
+from data.flight_record import FlightRecords
 from data.runs import read_run
 from data.store.engine import open_store
 from data.store.tables import batches, runs
@@ -133,3 +137,28 @@ def test_a_plan_that_never_froze_ends_after_half_an_hour_and_says_so(bench):
     run = read_run(bench.store, RUN)
     assert run.state is RunState.FAILED_IN_PLANNING
     assert run.state_reason == "not planned after 30 minutes: whoever planned it is gone; Retry plans it anew"
+
+
+def flown_by_a_dead_process(bench: Bench, var_dir: Path, rows: list[int]) -> None:
+    """A process of its own takes the batch, claims four messages, lets some leave and is killed."""
+    lease = bench.take()
+    bench.claim(lease, most=4)
+    pid = os.fork()
+    if pid == 0:
+        record = FlightRecords(var_dir).begin(lease, 10)
+        assert record is not None
+        record.mark(0, rows)
+        os.kill(os.getpid(), signal.SIGKILL)
+    os.waitpid(pid, 0)
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="elsewhere nobody can be proved dead")
+def test_what_a_dead_process_never_let_leave_is_spared_the_doubt_and_its_record_is_removed(bench, tmp_path):
+    flown_by_a_dead_process(bench, tmp_path, [1])
+    flights = FlightRecords(tmp_path)
+    assert sweep(bench.store, now=bench.now, flights=flights) == Swept()
+    assert flights.batches() == [bench.ref]  # somebody may still ask for it
+    bench.now += LEASE_S + 1
+    assert sweep(bench.store, now=bench.now, flights=flights).n_expired == 1
+    assert bench.terms() == {"unsent": 3, "unconfirmed": 1, "not_yet_claimed": 6}
+    assert flights.batches() == []
