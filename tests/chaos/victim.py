@@ -96,14 +96,17 @@ def live(order: Order) -> int:
         rng.shuffle(batches)
 
         def send(batch: int) -> BatchTally:
-            return sender.submit_batch(
-                BatchRef(order.run, batch), f"{os.getpid()}-{order.number}-{order.seed}"
-            )
+            return sender.submit_batch(BatchRef(order.run, batch), owner_of(order, os.getpid()))
 
         with ThreadPoolExecutor(order.n_threads) as pool:
             tallies = list(pool.map(send, batches))
         sender.close()
     return EXIT_BUSY if any(tally.ended == BUSY for tally in tallies) else EXIT_DONE
+
+
+def owner_of(order: Order, pid: int) -> str:
+    """Under which name it takes leases."""
+    return f"{pid}-{order.number}-{order.seed}"
 
 
 def fork(order: Order) -> int:
