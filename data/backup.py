@@ -112,12 +112,15 @@ def _copy_sqlite(store: Store, target: Path) -> list[str]:
         raise BackupError("a store in memory ends with its process and cannot be backed up.")
     copy_sqlite(source, target)
     with closing(sqlite3.connect(target)) as copy:
+        try:
+            verdict = copy.execute("pragma quick_check").fetchone()[0]
+        except sqlite3.DatabaseError as error:
+            verdict = str(error)
+        if verdict != "ok":
+            raise BackupError(f"the store {source} is damaged ({verdict}); restore an earlier backup.")
         places = _places(copy.execute(sql("backup/files")))
         copy.execute(sql("instance/delete"))
         copy.commit()
-        verdict = copy.execute("pragma quick_check").fetchone()[0]
-    if verdict != "ok":
-        raise BackupError(f"the store {source} is damaged ({verdict}); restore an earlier backup.")
     return places
 
 

@@ -5,7 +5,9 @@ from __future__ import annotations
 import dataclasses
 import os
 import shutil
+import sqlite3
 import stat
+from contextlib import closing
 
 import orjson
 import pytest
@@ -150,12 +152,13 @@ def test_superseded_files_of_the_lake_stay_out(house, tmp_path):
 
 def test_a_damaged_store_is_not_taken_for_a_backup(house, tmp_path):
     path = house.var_dir / "store.db"
-    content = bytearray(path.read_bytes())
-    content[3 * 4096 : 3 * 4096 + 64] = b"\xff" * 64
-    with house.opened() as instance:
-        path.write_bytes(content)
-        with pytest.raises(BackupError, match=r"is damaged|no backup was made"):
-            write_backup(instance, tmp_path / "backups", now=NOW)
+    with closing(sqlite3.connect(path)) as store:  # a page that nothing of a backup reads
+        page = store.execute("select rootpage from sqlite_master where name = 'replies'").fetchone()[0]
+    with path.open("r+b") as file:
+        file.seek((page - 1) * 4096)
+        file.write(b"\xff" * 64)
+    with house.opened() as instance, pytest.raises(BackupError, match="is damaged"):
+        write_backup(instance, tmp_path / "backups", now=NOW)
     assert list((tmp_path / "backups").iterdir()) == []
 
 

@@ -70,6 +70,7 @@ def test_what_is_in_doubt_is_told_to_the_events(bench_in_mid_run):
 def test_nothing_of_it_can_be_claimed(bench_in_mid_run):
     bench = bench_in_mid_run
     bench.commit(doubt_unfinished)
+    assert bench.rows("select n_messages - next_row from batches") == [(0,)], "nobody takes it for unfinished"
     lease = bench.take("second")
     assert bench.ask(lease, lease.n_claims) == Ended(why="done")
 

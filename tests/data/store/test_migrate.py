@@ -138,7 +138,7 @@ def migrations_run(store: Store) -> list[str]:
 
 
 @pytest.mark.parametrize("url", ["store_url", pytest.param("postgres_url", marks=pytest.mark.slow)])
-def test_of_processes_that_start_at_once_one_migrates(url, request, next_version, monkeypatch):
+def test_of_processes_that_start_at_once_one_migrates(url, request, next_version, monkeypatch, tmp_path):
     url = request.getfixturevalue(url)
     before = prepare_store(url, now=NOW)
     next_version()
@@ -147,6 +147,10 @@ def test_of_processes_that_start_at_once_one_migrates(url, request, next_version
     with ThreadPoolExecutor(4) as pool:
         stores = list(pool.map(lambda _: prepare_store(url, now=NOW), range(4)))
     assert migrations_run(before) == ["0002"]
+    for copy in tmp_path.glob("*.before-*"):
+        as_it_was = open_store(f"sqlite:///{copy}")
+        assert migrations_run(as_it_was) == [], "who came second has copied what the first had migrated"
+        as_it_was.close()
     for store in (before, *stores):
         store.close()
 
