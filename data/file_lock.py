@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import fcntl
+import os
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -14,7 +15,7 @@ from data.whole_files import make_private_folder
 def only_one(lock_file: Path) -> Iterator[bool]:
     """True: nobody else is in such a block until this one ends. False: somebody is."""
     make_private_folder(lock_file.parent)
-    with lock_file.open("a") as lock:
+    with os.fdopen(os.open(lock_file, os.O_CREAT | os.O_RDWR, 0o600)) as lock:
         try:
             fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
         except BlockingIOError:

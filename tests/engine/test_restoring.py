@@ -93,9 +93,7 @@ def test_its_files_are_what_they_were(lost, new, back_up, restore):
 def test_it_is_private(new, back_up, restore):
     restore(back_up())
     for path in (new.var_dir, *new.var_dir.rglob("*")):
-        assert stat.S_IMODE(path.stat().st_mode) == (0o700 if path.is_dir() else 0o600) or path.name.endswith(
-            ".lock"
-        )
+        assert stat.S_IMODE(path.stat().st_mode) == (0o700 if path.is_dir() else 0o600), path
 
 
 def test_nothing_of_the_work_is_left(new, back_up, restore):
