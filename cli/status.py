@@ -16,14 +16,20 @@ from config.settings import load_settings
 def status(run_name: str | None, *, as_json: bool) -> int:
     from data.runs import find_run
     from engine.funnel import read_funnel
+    from engine.housekeeping import is_unattended
 
     with open_here(load_settings()) as instance:
         run = find_run(instance.store, run_name)
         funnel = read_funnel(instance.store, run.run, var_dir=instance.var_dir, now=time.time())
+        is_idle = is_unattended(instance.store, run.run, now=time.time())
     if as_json:
-        print_json(funnel.as_json())
+        print_json({**funnel.as_json(), "is_unattended": is_idle})
     else:
         print_account(funnel)
+    if is_idle and not as_json:
+        screen.print(
+            f"nobody works on it: [bold]tidings resume {run.run}[/bold] lets the worker of `tidings up` go on."
+        )
     return EXIT_OK
 
 

@@ -93,3 +93,11 @@ def test_a_run_with_nothing_in_doubt_says_so(instance):
     asked = ask("resolve", "1", "--unconfirmed", "send-again", "--by", "Ann", "--why", "no answer")
     assert isinstance(asked.exception, TidingsError)
     assert "nothing in doubt" in str(asked.exception)
+
+
+def test_status_says_when_nobody_works_on_a_run_and_what_goes_on_with_it(instance):
+    words = " ".join(ask("status", "1").stdout.split())
+    assert "nobody works on it: tidings resume 1 lets the worker" in words
+    assert json.loads(ask("status", "1", "--json").stdout)["is_unattended"] is True
+    ask("pause", "1")
+    assert "nobody works on it" not in ask("status", "1").stdout
