@@ -71,7 +71,7 @@ class Bench:
         with asyncio.Runner(loop_factory=uvloop.new_event_loop) as runner:
             return _measure(n_messages, lambda: runner.run(self._post_all(groups)))
 
-    def with_ledger(self, *, n_messages: int, bulk_size: int) -> Measured:
+    def with_ledger(self, *, n_messages: int, bulk_size: int, keeps_flight_records: bool = True) -> Measured:
         run = self._freeze(n_messages, bulk_size)
         sender = SendingProcess(
             self.instance.store,
@@ -79,6 +79,7 @@ class Bench:
             keys=self.instance.keys,
             drain_s=20,
             client_for=self._client,
+            keeps_flight_records=keeps_flight_records,
         )
 
         def send(batch: int) -> None:

@@ -36,8 +36,8 @@ class ThrowawayPostgres:
 
 
 @contextmanager
-def throwaway_postgres() -> Iterator[ThrowawayPostgres]:
-    """A running server. Raises NoPostgres."""
+def throwaway_postgres(*, fsync: bool = False) -> Iterator[ThrowawayPostgres]:
+    """A running server; fsync as in real life is for measuring. Raises NoPostgres."""
     programs = _programs()
     if programs is None:
         raise NoPostgres("PostgreSQL's programs are not installed (make ci-deps)")
@@ -49,7 +49,9 @@ def throwaway_postgres() -> Iterator[ThrowawayPostgres]:
     if as_user:
         shutil.chown(folder, "postgres")
     data = folder / "data"
-    options = f"-c listen_addresses='' -c unix_socket_directories={folder} -c fsync=off"
+    options = (
+        f"-c listen_addresses='' -c unix_socket_directories={folder} -c fsync={'on' if fsync else 'off'}"
+    )
 
     def run(program: str, *arguments: str) -> None:
         command = [*as_user, str(programs / program), "-D", str(data), *arguments]
