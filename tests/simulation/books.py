@@ -46,8 +46,10 @@ class Books:
         self.taken: Counter[str] = Counter()  # copies on their way to a person
         self.refused: set[str] = set()
         self.reported: set[str] = set()  # a receipt of it has reached us
+        self.told: dict[str, set[str]] = {}  # the gateway's ids of it that have reached the ledger
         self.claimed: set[str] = set()  # at some time
         self.sent_again: Counter[str] = Counter()  # decisions of a person
+        self.sent_by_decision: set[str] = set()
         self.may_come_twice: set[str] = (
             set()
         )  # a person decided so, though a copy was out, or could still leave
@@ -91,6 +93,11 @@ class Books:
     def refuse(self, reference: str) -> None:
         """The gateway says no, for good."""
         self.refused.add(reference)
+
+    def tell(self, reference: str, gateway_message_id: str | None) -> None:
+        """The ledger has heard of a copy under this id: by an answer, a receipt or a look-up."""
+        if self.taken[reference] and gateway_message_id:
+            self.told.setdefault(reference, set()).add(gateway_message_id)
 
     # The ledger's side
 
@@ -136,8 +143,18 @@ class Books:
         if is_out and status in {REJECTED, UNSENT, STOPPED} and reference not in self.may_come_twice:
             self._fail(f"hidden: the gateway has taken a message that the ledger calls {_word(status)}")
 
-    def check_the_end(self) -> None:
-        """Both sets once more, as whole sets: lost and hidden."""
+    def check_the_end(
+        self, shown_twice: Iterable[tuple[int, int]], decided: Iterable[tuple[int, int]]
+    ) -> None:
+        """Both sets once more, as whole sets: lost and hidden. And whoever got it twice is on record.
+
+        shown_twice: the ledger's possible duplicates. decided: messages of which an event tells a person's decision.
+        """
+        shown_references = {self.references[key] for key in shown_twice}
+        if any(len(ids) > 1 and r not in shown_references for r, ids in self.told.items()):
+            self._fail("the ledger has heard of two copies, and shows no possible duplicate")
+        if set(self.sent_by_decision) - {self.references[key] for key in decided}:
+            self._fail("a person's decision is not on record")
         planned = set(self.references.values())
         told = {r for r, status in self.statuses.items() if status in ENDS - {ACCEPTED}}
         lost = planned - set(self.taken) - told

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections import Counter
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
@@ -36,14 +37,14 @@ class ClaimChecks:
         self._by_key: dict[str, list[Known]] = {}  # a request that is made again has its old key
         self._latest: dict[str, Known] = {}  # by reference
         self._on_wire: Counter[tuple[str, int]] = Counter()  # (reference, fence) → requests
-        self._free_at_s = 0.0  # when the account's pace allows the next claim
-        self._blocked_until_s = 0.0  # the gateway's own wish
+        self._free_at_s = -math.inf  # when the account's pace allows the next claim
+        self._blocked_until_s = -math.inf  # the gateway's own wish
         self.jumped_at_s = -1.0  # the last time that a wall clock jumped
 
     def jump(self, now_s: float) -> None:
         """A wall clock jumped: what the ledger measured by it means nothing any more."""
         self.jumped_at_s = now_s
-        self._free_at_s = self._blocked_until_s = 0.0
+        self._free_at_s = self._blocked_until_s = -math.inf
 
     def block(self, until_s: float) -> None:
         """A settle that carries the gateway's wish is committed."""
@@ -134,6 +135,7 @@ class ClaimChecks:
     def decided(self, reference: str, was: int, now_s: float) -> None:
         """A person said `send again` of a message in doubt: a copy may be out, but none may leave any more."""
         self._books.sent_again[reference] += 1
+        self._books.sent_by_decision.add(reference)
         latest = self._latest[reference]
         if was != UNCONFIRMED:
             self._fail("a person decided on a message that was not in doubt")

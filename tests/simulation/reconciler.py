@@ -81,7 +81,10 @@ async def _look_up(worker: Worker, client: SimulatedClient) -> None:
         return adopt_found(connection, RUN, ACCOUNT, found, SEALER, now)
 
     adopted = world.commit(adopt)
-    world.books.reported.update(answer.reference for answer in answers if answer.is_known)
+    for answer in answers:
+        if answer.is_known:
+            world.books.reported.add(answer.reference)
+            world.books.tell(answer.reference, answer.gateway_message_id)
     world.counts["accepted by look-up"] += adopted.n_accepted
 
 

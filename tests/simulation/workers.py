@@ -113,7 +113,7 @@ class WorkerLedger:
             self._world.fail("two settles of one lease are under way")
 
         def check(answer: Settled, changes: Changes) -> None:
-            self._world.check_settled(claim, answer, blocked_s)
+            self._world.check_settled(claim, settlements, answer, blocked_s)
 
         arguments = claim, settlements, blocked_s, jitter, self._rules
         settled: Settled = await self._ask(settle, *arguments, check=check)

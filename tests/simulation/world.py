@@ -18,7 +18,7 @@ import sqlalchemy as sa
 
 from data.ledger.audit import audit_run
 from data.ledger.receipts import record_receipts
-from data.ledger.records import Claim, Lease, Settled
+from data.ledger.records import Claim, Lease, Settled, Settlement
 from data.ledger.recovering import expire_leases
 from data.store.tables import suppressions
 from messaging.batches import BatchRef
@@ -140,6 +140,8 @@ class World:
             return record_receipts(connection, ACCOUNT, receipts, SEALER, now)
 
         recorded = self.commit(record_page)
+        for receipt in receipts:
+            self.books.tell((receipt.reference or "").lower(), receipt.gateway_message_id)
         self.counts["receipts"] += recorded.n_new
         self.counts["receipts again"] += recorded.n_repeated
         self.counts["unknown receipts"] += recorded.n_unknown
@@ -194,7 +196,11 @@ class World:
         if self.opted_out & {keys[row] for row in claimed.rows}:
             self.fail("somebody was claimed after a STOP")
 
-    def check_settled(self, claimed: Claim, settled: Settled, blocked_s: float) -> None:
+    def check_settled(
+        self, claimed: Claim, settlements: Sequence[Settlement], settled: Settled, blocked_s: float
+    ) -> None:
+        for _, outcome in settlements:
+            self.books.tell(outcome.reference, outcome.gateway_message_id)
         fence = self.memory.one("select fence from batches where batch = ?", claimed.ref.batch)[0]
         self.counts["late outcomes"] += settled.n_late
         self.counts["settles again"] += settled.n_repeated
@@ -238,7 +244,13 @@ class World:
         )
 
     def check_the_end(self) -> None:
-        self.books.check_the_end()
+        self.books.check_the_end(
+            self.memory.all("select batch, row from possible_duplicates"),
+            self.memory.all(
+                "select events.batch, rows.value from events, json_each(payload, '$.rows') as rows"
+                " where kind = 'decision'"
+            ),
+        )
         self.counts += self.books.counts
         self.counts["messages"] += len(self.books.references)
         self.counts["unconfirmed"] += self.books.n_with(UNCONFIRMED)

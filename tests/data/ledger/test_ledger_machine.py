@@ -9,6 +9,7 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from typing import Any
 
+import pytest
 from hypothesis import HealthCheck, settings
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, precondition, rule
@@ -377,9 +378,9 @@ def _kind(outcome: Outcome) -> ErrorKind | None:
     return None if outcome.error is None else outcome.error.kind
 
 
-TestLedger = Ledger.TestCase
+TestLedger = pytest.mark.timeout(300)(Ledger.TestCase)
 TestLedger.settings = settings(
-    max_examples=250,
+    max_examples=200,
     stateful_step_count=40,
     deadline=None,
     derandomize=True,
