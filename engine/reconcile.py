@@ -1,6 +1,6 @@
 """Reconciling a run: what is in doubt is asked about, and whatever proves something of it is adopted.
 
-In this order: receipts, kept or just collected; the gateway's look-up; and where the gateway refuses second copies,
+First, whoever held a batch and is gone gives it up. Then, in this order: receipts, kept or just collected; the gateway's look-up; and where the gateway refuses second copies,
 the same message once more with the same reference. What nothing proves stays unconfirmed, for a person to decide.
 Nothing here moves a message to another gateway, and a second call finds nothing to change.
 """
@@ -13,21 +13,25 @@ import time
 import uuid
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, field
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypeVar
 
 from data.accounts import Account, read_account
 from data.audit_log import log_decision
 from data.files import read_batch
+from data.flight_record import FlightRecords
+from data.ledger.audit import audit_run
 from data.ledger.leasing import live_leases
 from data.ledger.reconciling import adopt_found, adopt_receipts, read_in_doubt, unknown_receipts_of
 from data.ledger.records import Dedupe, Found, InDoubt
+from data.ledger.recovering import expire_leases
 from data.ledger.rules import Rules
 from data.runs import RunRecord, move_within, read_run, read_within
 from data.writer import Writer
-from engine.closing import CAN_GO_ON, close_again, close_run
+from engine.closing import CAN_GO_ON, close_again, close_run, last_state
 from engine.receipts import collect
-from engine.run_control import stop_leftovers
+from engine.run_control import ENDS_BY_ITSELF, stop_leftovers
 from engine.sender.core import BatchToSend, send_batch
 from engine.sender.lanes import Lanes, StopSign
 from engine.sender.process import SystemClock, batch_to_send
@@ -138,11 +142,13 @@ class _Reconciler:
         self._validity_s = run.validity_s
         self._rules = rules
         self._by = by
+        self._flights = FlightRecords(var_dir)
         self._sealer = Sealer(keys.references)
         self._done = Reconciled(run=run)
         self._unasked: set[int] = set()  # batches with a message that the gateway gave no answer about
 
     async def work(self, client_for: Callable[[Account], GatewayClient]) -> Reconciled:
+        await self._ask(partial(expire_leases, flights=self._flights), self._rules)
         _, before = await self._in_doubt()
         client = client_for(self._account)
         try:
@@ -213,7 +219,7 @@ class _Reconciler:
             return
         _, doubt = await self._in_doubt()
         undecided = {one.batch for one in doubt if not one.is_assumed_sent}
-        ledger = ResubmittingLedger(self._writer, self._rules, dedupe)
+        ledger = ResubmittingLedger(self._writer, self._rules, self._flights, dedupe)
         batches = await asyncio.to_thread(self._read_batches, sorted(undecided - self._unasked))
         worth_it = [
             batch for batch in batches if await ledger.is_worth_it(batch, client, self._account.account)
@@ -260,7 +266,9 @@ class _Reconciler:
         stop_leftovers(self._store, self._run, now=now)
         with self._store.read.connect() as connection:
             is_worked = live_leases(connection, self._run, now) > 0
-        if self._done.n_resubmitted and not is_worked:
+            end = last_state(audit_run(connection, self._run, now).terms)
+        # Unsent messages end a run too, but one that we did not reopen may wait for whoever sends them.
+        if not is_worked and (self._done.n_resubmitted or end in ENDS_BY_ITSELF):
             return close_run(self._store, self._run, now=now)
         return close_again(self._store, self._run, now=now)
 

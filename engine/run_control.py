@@ -27,7 +27,7 @@ if TYPE_CHECKING:
 
 _CAN_BE_PAUSED = states_before(RunState.PAUSED)
 _CAN_BE_RESUMED = frozenset({RunState.PAUSED, RunState.STOPPED})
-_ENDS_BY_ITSELF = frozenset({RunState.FINISHED, RunState.FINISHED_WITH_UNCONFIRMED})
+ENDS_BY_ITSELF = frozenset({RunState.FINISHED, RunState.FINISHED_WITH_UNCONFIRMED})
 
 
 class CannotSteer(TidingsError):
@@ -84,7 +84,7 @@ def resume_run(store: Store, run: int, *, by: str, now: float, opt_outs_checked:
             f"{_in_words(_CAN_BE_RESUMED)} can; {next_step(record)}"
         )
     # Unsent messages end a run too, but these are what it was resumed for.
-    record = close_run(store, run, now=now) if end in _ENDS_BY_ITSELF else read_run(store, run)
+    record = close_run(store, run, now=now) if end in ENDS_BY_ITSELF else read_run(store, run)
     return Resumed(record, is_worked)
 
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Sequence
 
+from data.flight_record import FlightRecords
 from data.ledger.copies import said_of_the_first
 from data.ledger.records import Claim, ClaimRequest, Dedupe, Ended, Lease, Settled, Settlement, Wait
 from data.ledger.resubmitting import is_resubmittable, resubmit
@@ -19,8 +20,8 @@ from messaging.outcomes import OutcomeStatus
 class ResubmittingLedger(StoreLedger):
     """Its claims hold messages in doubt only, and take nothing else from a batch. Counts messages."""
 
-    def __init__(self, writer: Writer, rules: Rules, dedupe: Dedupe) -> None:
-        super().__init__(writer, rules)
+    def __init__(self, writer: Writer, rules: Rules, flights: FlightRecords, dedupe: Dedupe) -> None:
+        super().__init__(writer, rules, flights)
         self._dedupe = dedupe
         self.n_claimed = 0  # those tried again are counted again
         self.n_accepted = 0

@@ -362,6 +362,23 @@ def test_a_batch_that_somebody_else_works_on_is_left_to_them(house):
     assert done.run.state is RunState.SENDING  # theirs to close
 
 
+def test_what_a_dead_holder_left_in_flight_is_in_doubt_and_reconciled(house):
+    """Nobody took the batch since, and no house sweep runs."""
+    house.rules = Rules(lease_s=1.5)
+    house.send()
+    with house.store.write.begin() as connection:
+        connection.execute(sa.text("delete from outcomes where batch = 0 and row < 3"))
+        connection.execute(
+            sa.text("update claims set state = 'open', n_settled = n - 3 where batch = 0 and claim_no = 0")
+        )
+        connection.execute(sa.text("update batches set owner = 'gone', expires_at = 1 where batch = 0"))
+        connection.execute(sa.text("update runs set state = 'sending'"))
+    assert house.terms() == {"accepted": SIZE * N_BATCHES - 3, "in_flight": 3}
+    done = house.reconcile()
+    assert (done.n_by_look_up, house.terms()) == (3, {"accepted": SIZE * N_BATCHES})
+    assert done.run.state is RunState.FINISHED
+
+
 def test_who_wrote_stop_meanwhile_gets_no_second_copy(house):
     house.simulator.set(dedupe=True)
     house.choose_gateway(dedupe_window_s=3600, look_up="none")
