@@ -6,7 +6,7 @@ SEEDS ?= 500
 KILLS ?= 20
 .DEFAULT_GOAL := help
 
-.PHONY: help install demo up test check format simulate chaos bench-ledger ci-deps lock clean
+.PHONY: help install demo up test check format simulate chaos bench-ledger bench-contacts ci-deps lock clean
 
 help: ## list these commands
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-12s %s\n", $$1, $$2 }' Makefile
@@ -41,6 +41,9 @@ chaos: install ## kill the sender KILLS=20 times, in every phase, and count who 
 
 bench-ledger: install ## measure what the ledger costs, beside a bare loop; writes var/bench/ledger.json
 	$(BIN)/python -m benchmarks.ledger
+
+bench-contacts: install ## measure a million messy contacts to an audience, beside Python's loop; writes var/bench/contacts.json
+	$(BIN)/python -m benchmarks.contacts
 
 ci-deps: ## fetch the system and npm packages that some tests can use (Debian, as root)
 	@sh scripts/ci_deps.sh

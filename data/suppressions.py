@@ -109,7 +109,7 @@ class SuppressedPeople:
 
 
 def _series(person_keys: Iterable[str]) -> pl.Series:
-    return pl.Series(sorted(person_keys), dtype=pl.String)
+    return pl.Series(list(person_keys), dtype=pl.String)
 
 
 def import_suppressions(

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Collection, Iterator
 from dataclasses import dataclass
+from itertools import chain
 from pathlib import Path
 from typing import Literal
 
@@ -19,7 +20,7 @@ from data.suppressions import SuppressedPeople
 from messaging.audience import WEIGHED, choose_audience, compare_rows, in_source_order, weigh_contacts
 from messaging.columns import Columns
 from messaging.contacts import split_contacts
-from messaging.schemas import RAW, REJECTS
+from messaging.schemas import CONTACTS, RAW, REJECTS
 from messaging.sealed import person_keys
 
 
@@ -44,6 +45,7 @@ class Candidates:
             weighed = self.weighed.slice(n_before, contacts.height)
             n_before += contacts.height
             yield choose_audience(contacts, weighed, priced_regions=priced_regions)
+            del contacts
 
 
 def gather_candidates(
@@ -56,13 +58,12 @@ def gather_candidates(
     key: bytes,
     folder: Path | None = None,
 ) -> Candidates:
-    """The first pass. region: as in split_contacts. key: that of person keys. folder: as in read_source.
+    """The first pass; it reads the source to its end. region: as in split_contacts. key: that of person keys.
 
-    Raises SourceError when `region` is no country.
+    folder: as in open_source. Raises SourceError when `region` is no country, and as Source.chunks does.
     """
-    contacts, rejects, cells = Spool(folder), Spool(folder, schema=REJECTS), Spool(folder, schema=RAW)
+    contacts, rejects, cells = (Spool(folder, schema=schema) for schema in (CONTACTS, REJECTS, RAW))
     weighed = [WEIGHED.to_frame()]
-    unread = source.rejects
     for raw in source.chunks():
         people, without_number = split_contacts(raw, columns, region=region)
         people = people.with_columns(person_keys(key, people["msisdn"]))
@@ -72,21 +73,34 @@ def gather_candidates(
                 people, consent_basis=consent_basis, suppressed=suppressed.among(people["person_key"])
             )
         )
-        is_before = unread["source_row"] <= raw["source_row"].max()
-        _put_aside(rejects, cells, raw, without_number, unread.filter(is_before))
-        unread = unread.filter(~is_before)
-    _put_aside(rejects, cells, source.frame_of_nobody(), unread.clear(), unread)
+        if without_number.height:
+            rejects.append(without_number)
+            cells.append(raw.join(without_number, on="source_row", how="semi", maintain_order="left"))
+        del raw, people, without_number  # or two chunks would be in memory at a time
+    rejects, cells = _with_unread(source, rejects, cells, folder)
     return Candidates(contacts, rejects, cells, _compared(weighed))
 
 
-def _put_aside(
-    rejects: Spool, cells: Spool, raw: pl.DataFrame, without_number: pl.DataFrame, unread: pl.DataFrame
-) -> None:
-    """Rejects of either kind in source order, and what their rows hold."""
-    some = in_source_order(unread, without_number)
-    if some.height:
-        rejects.append(some)
-        cells.append(some.select("source_row").join(raw, on="source_row", how="left", maintain_order="left"))
+def _with_unread(source: Source, rejects: Spool, cells: Spool, folder: Path | None) -> tuple[Spool, Spool]:
+    """Both kinds of rejects in source order, and what their rows hold."""
+    unread = source.rejects
+    if unread.is_empty():
+        return rejects, cells
+    together, beside = Spool(folder, schema=REJECTS), Spool(folder, schema=RAW)
+    last = (unread.clear(), source.frame_of_nobody())
+    for some, raw in chain(zip(rejects, cells, strict=True), [last]):
+        is_here = (
+            unread["source_row"] <= some["source_row"].max()
+            if some.height
+            else unread["source_row"].is_not_null()
+        )
+        merged = in_source_order(unread.filter(is_here), some)
+        together.append(merged)
+        beside.append(
+            merged.select("source_row").join(raw, on="source_row", how="left", maintain_order="left")
+        )
+        unread = unread.filter(~is_here)
+    return together, beside
 
 
 def _compared(chunks: list[pl.DataFrame]) -> pl.DataFrame:

@@ -9,6 +9,7 @@ import hashlib
 import json
 from collections import Counter
 from collections.abc import Iterator, Mapping
+from contextlib import AbstractContextManager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -17,7 +18,7 @@ import polars as pl
 
 from data.definitions import read_template
 from data.prices import Prices, load_prices
-from data.readers import Source, read_source
+from data.readers import Source, open_source
 from data.spool import ROWS_OF_A_CHUNK, Spool
 from data.suppressions import EVERYWHERE, SuppressedPeople
 from engine.candidates import Candidates, gather_candidates
@@ -44,6 +45,7 @@ MESSAGES_OF_A_PLAN = pl.Schema(
 )
 _SHOWN = ("msisdn", "text", "segments", "encoding", "region")  # of a sample, and what tells its kind
 _MOST_SAMPLES = 50
+TEXTS = ("text", "encoding", "segments")  # of a person, once rendered
 
 
 class GuardStopped(TidingsError):
@@ -101,18 +103,18 @@ def make_plan(
 ) -> Plan:
     """Plan a campaign from its source. base: the folder that its files are relative to. store None: no opt-outs known.
 
-    folder: where a large plan is put aside (data.spool). How a source is cut into chunks changes nothing of its plan.
+    folder: where what a large plan needs is put aside (data.spool). How a source is cut into chunks changes nothing of
+    its plan.
     Raises SourceError, CampaignError, TemplateError and PricesError for what cannot be read. A guard stops no plan:
     it is to be looked at (Plan.stopped_by); freezing refuses it.
     """
-    source = _read_source(campaign, base, folder, rows_per_chunk)
-    # Before anybody is looked at: a misspelt field is the campaign's mistake, not that of each of its people.
-    text = read_template(campaign, base)
-    template = compile_template(text, fields=attributes(source.headers))
-    prices = load_prices(None if campaign.gateway.prices is None else base / campaign.gateway.prices)
-
-    candidates = _candidates(source, campaign, store, keys, folder)
-    writing = _Writing(campaign, template, prices, folder)
+    with _source(campaign, base, folder, rows_per_chunk) as source:
+        # Before anybody is looked at: a misspelt field is the campaign's mistake, not that of each of its people.
+        text = read_template(campaign, base)
+        template = compile_template(text, fields=attributes(source.headers))
+        prices = load_prices(None if campaign.gateway.prices is None else base / campaign.gateway.prices)
+        candidates = _candidates(source, campaign, store, keys, folder)
+    writing = _Writing(campaign, template, prices, hollow=source.hollow, folder=folder)
     for people, left_out in candidates.chosen(priced_regions=prices.per_segment.keys()):
         writing.add(people, left_out)
     return Plan(
@@ -124,14 +126,16 @@ def make_plan(
         excluded=writing.excluded,
         audience=writing.audience,
         messages=writing.messages,
-        headers=source.headers,
+        headers={name: written for name, written in source.headers.items() if name not in source.hollow},
         _samples=writing.samples,
     )
 
 
-def _read_source(campaign: Campaign, base: Path, folder: Path | None, rows_per_chunk: int) -> Source:
+def _source(
+    campaign: Campaign, base: Path, folder: Path | None, rows_per_chunk: int
+) -> AbstractContextManager[Source]:
     audience = campaign.audience
-    return read_source(
+    return open_source(
         base / Path(audience.file).expanduser(),
         separator=audience.separator,
         encoding=audience.encoding,
@@ -169,10 +173,19 @@ def _candidates(
 class _Writing:
     """What becomes of the people, chunk after chunk: messages, and whose text cannot be sent; and what they come to."""
 
-    def __init__(self, campaign: Campaign, template: Template, prices: Prices, folder: Path | None) -> None:
+    def __init__(
+        self,
+        campaign: Campaign,
+        template: Template,
+        prices: Prices,
+        *,
+        hollow: list[str],
+        folder: Path | None,
+    ) -> None:
         self._campaign = campaign
         self._template = template
         self._prices = prices
+        self._not_kept = [*TEXTS, *hollow]
         self._counts = {name: Counter[str]() for name in ("reason", "encoding", "region", "segments")}
         self._micros = 0
         self._digest = hashlib.sha256()
@@ -192,7 +205,7 @@ class _Writing:
         self._count(excluded, messages)
         self.samples = pl.concat([self.samples, _candidates_for_samples(messages)])
         self.excluded.append(excluded)
-        self.audience.append(audience.drop("text", "encoding", "segments"))
+        self.audience.append(audience.drop(self._not_kept))
         self.messages.append(messages)
 
     def _count(self, excluded: pl.DataFrame, messages: pl.DataFrame) -> None:

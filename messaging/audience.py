@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection
+from collections.abc import Collection, Iterator
 from typing import Literal
 
 import polars as pl
@@ -25,6 +25,8 @@ WEIGHED = pl.Schema(
     }
 )
 
+_ROWS_COMPARED_AT_ONCE = 500_000
+
 
 def weigh_contacts(
     contacts: pl.DataFrame,
@@ -33,13 +35,14 @@ def weigh_contacts(
     suppressed: Collection[str] | pl.Series,
 ) -> pl.DataFrame:
     """WEIGHED, row by row. contacts: CONTACTS + person_key, some or all of a source. suppressed: person keys."""
-    needs_yes = pl.lit(consent_basis == "recorded")
+    consent = contacts["consent"]
+    needs_yes = consent_basis == "recorded"
     return contacts.select(
         "source_row",
         number=pl.col("msisdn").str.slice(1).cast(pl.UInt64),
         is_mobile=_is_in("number_type", MOBILE_TYPES),
-        says_no=says_no(pl.col("consent")),
-        may_be_texted=~needs_yes | says_yes(pl.col("consent")),
+        says_no=says_no(consent),
+        may_be_texted=says_yes(consent) if needs_yes else pl.repeat(value=True, n=pl.len()),
         is_suppressed=_is_in("person_key", suppressed),
     )
 
@@ -50,22 +53,38 @@ def compare_rows(weighed: pl.DataFrame) -> pl.DataFrame:
     Returns no_at, the first row in which this number says no, and first_at, where the row repeats one: the row of that
     number that stays. Both are null elsewhere. A row that may not be texted takes nobody's place.
     """
-    no_at = _rows_at(weighed, *_rows_of_a_no(weighed))
-    is_left = (
-        weighed["is_mobile"] & weighed["may_be_texted"] & ~weighed["is_suppressed"] & no_at.is_null()
-    ).arg_true()
-    left = weighed.select(pl.col("number", "source_row").gather(is_left))
-    is_first = left["number"].is_first_distinct()
-    repeats = left.filter(~is_first)
-    firsts = left.filter(is_first & left["number"].is_in(repeats["number"].unique().implode()))
-    first_at = _rows_at(weighed, is_left.filter(~is_first), firsts)
+    nowhere = pl.Series([None], dtype=pl.UInt32).new_from_index(0, weighed.height)
+    no_at, first_at = nowhere.clone(), nowhere.clone()
+    for positions in _rows_of_some_numbers(weighed["number"]):
+        rows = weighed[positions]
+        some_no_at = _rows_at(rows, *_rows_of_a_no(rows))
+        no_at = no_at.scatter(positions, some_no_at)
+        first_at = first_at.scatter(positions, _rows_at(rows, *_rows_that_repeat(rows, some_no_at)))
     return pl.DataFrame({"no_at": no_at, "first_at": first_at})
+
+
+def _rows_of_some_numbers(numbers: pl.Series) -> Iterator[pl.Series]:
+    """Positions, all of one number together, of half a million rows or so: looking for repeats takes memory."""
+    n_parts = len(numbers) // _ROWS_COMPARED_AT_ONCE + 1
+    for part in range(n_parts):
+        yield (numbers % n_parts == part).arg_true()
 
 
 def _rows_of_a_no(weighed: pl.DataFrame) -> tuple[pl.Series, pl.DataFrame]:
     """The positions of all rows of a number that says no somewhere; and by number, the first row where it does."""
     first = weighed.filter("says_no").group_by("number").agg(pl.col("source_row").min())
     return weighed["number"].is_in(first["number"].implode()).arg_true(), first
+
+
+def _rows_that_repeat(weighed: pl.DataFrame, no_at: pl.Series) -> tuple[pl.Series, pl.DataFrame]:
+    """The positions of rows that repeat the number of a row that stays; and by number, that row."""
+    is_left = (
+        weighed["is_mobile"] & weighed["may_be_texted"] & ~weighed["is_suppressed"] & no_at.is_null()
+    ).arg_true()
+    left = weighed.select(pl.col("number", "source_row").gather(is_left))
+    is_first = left["number"].is_first_distinct()
+    repeated = left["number"].filter(~is_first).unique()
+    return is_left.filter(~is_first), left.filter(is_first & left["number"].is_in(repeated.implode()))
 
 
 def _rows_at(weighed: pl.DataFrame, positions: pl.Series, rows: pl.DataFrame) -> pl.Series:

@@ -18,14 +18,21 @@ abgelehnt widerrufen abgemeldet widersprochen refusé refuse désabonné revocad
 """
 
 
-def says_yes(consent: pl.Expr) -> pl.Expr:
+def says_yes(consent: pl.Series) -> pl.Series:
     """True where the cell is a clear yes; never null."""
-    return _plain(consent).is_in(_YES.split()).fill_null(value=False)
+    return _is_one_of(consent, _YES.split())
 
 
-def says_no(consent: pl.Expr) -> pl.Expr:
+def says_no(consent: pl.Series) -> pl.Series:
     """True where the cell is a clear no; never null. A cell can say neither: empty, "unknown", a date."""
-    return _plain(consent).is_in(_NO.split()).fill_null(value=False)
+    return _is_one_of(consent, _NO.split())
+
+
+def _is_one_of(consent: pl.Series, words: list[str]) -> pl.Series:
+    """Once per distinct cell: a million rows say it in a dozen ways."""
+    cells = consent.rename("cell").unique().to_frame()
+    known = cells.filter(_plain(pl.col("cell")).is_in(words).fill_null(value=False)).to_series()
+    return consent.is_in(known.implode()).fill_null(value=False)
 
 
 def _plain(consent: pl.Expr) -> pl.Expr:

@@ -92,7 +92,8 @@ def _consent(raw: pl.DataFrame, columns: Columns) -> pl.Series:
     consent = _text(raw, columns.consent)
     if columns.opt_out is None:
         return consent
-    has_opted_out = raw.select(_is_filled(columns.opt_out) & ~says_no(pl.col(columns.opt_out))).to_series()
+    is_filled = raw.select(_is_filled(columns.opt_out)).to_series()
+    has_opted_out = is_filled & ~says_no(raw[columns.opt_out])
     return consent.scatter(has_opted_out.arg_true(), "no")
 
 

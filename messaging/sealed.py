@@ -131,14 +131,14 @@ def person_keys(key: bytes, msisdns: pl.Series) -> pl.Series:
         key=key[:64], digest_size=16
     ).copy  # copying the keyed state costs half of making it
 
-    def digest(msisdn: bytes | None) -> bytes | None:
+    digests: list[bytes | None] = []
+    for msisdn in msisdns.cast(pl.Binary).to_list():
         if msisdn is None:
-            return None
-        state = fresh()
-        state.update(msisdn)
-        return state.digest()
-
-    digests = [digest(msisdn) for msisdn in msisdns.cast(pl.Binary).to_list()]
+            digests.append(None)
+        else:
+            state = fresh()
+            state.update(msisdn)
+            digests.append(state.digest())
     return pl.Series("person_key", digests, dtype=pl.Binary).bin.encode("hex")
 
 

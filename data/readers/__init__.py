@@ -8,9 +8,13 @@ from __future__ import annotations
 
 import hashlib
 import os
-from contextlib import ExitStack
+from collections.abc import Iterator
+from contextlib import ExitStack, contextmanager
+from dataclasses import dataclass
 from io import BufferedReader
 from pathlib import Path
+
+import polars as pl
 
 from data.readers.archives import is_zip_of_a_file, unpack_gzip, unpack_zip
 from data.readers.csv_text import read_csv
@@ -18,16 +22,17 @@ from data.readers.excel import read_excel
 from data.readers.grid import Found, Grid, ReadRule, Told
 from data.readers.json_lines import read_json_lines
 from data.readers.parquet import read_parquet
-from data.readers.source import Source, source_of
+from data.readers.source import Source
 from data.spool import ROWS_OF_A_CHUNK
 from messaging.errors import SourceError
 
-__all__ = ["ReadRule", "Source", "read_source"]
+__all__ = ["ReadRule", "SmallSource", "Source", "open_source", "read_source"]
 
 _HEAD_BYTES = 512
 
 
-def read_source(
+@contextmanager
+def open_source(
     path: Path,
     *,
     separator: str | None = None,
@@ -35,11 +40,12 @@ def read_source(
     sheet: str | None = None,
     folder: Path | None = None,
     rows_per_chunk: int = ROWS_OF_A_CHUNK,
-) -> Source:
-    """Read a contact file; what is told goes before what would be found. Its content decides what it is, not its name.
+) -> Iterator[Source]:
+    """A contact file, to be read once; what is told goes before what would be found. Its content decides what it is.
 
-    folder: where a large file is put aside while it is worked on (data.spool).
-    Raises SourceError, one sentence with the file's name and the next step, when it is missing, empty or unreadable.
+    folder: where what a large file needs is put aside (data.spool).
+    Raises SourceError, one sentence with the file's name and the next step, when it is missing, empty or unreadable,
+    and when it was changed meanwhile.
     """
     with ExitStack() as open_files:
         stream = open_files.enter_context(_opened(path))
@@ -47,14 +53,45 @@ def read_source(
         fingerprint = hashlib.file_digest(stream, "sha256").hexdigest()
         file = _unpacked(Found(path.name, stream), folder, open_files)
         grid = _read_grid(file, Told(separator=separator, encoding=encoding, sheet=sheet))
-        source = source_of(
+        yield Source(
             grid, name=path.name, fingerprint=fingerprint, folder=folder, rows_per_chunk=rows_per_chunk
         )
         if _state(stream) != before:
             raise SourceError(
                 f"{path.name} was changed while it was being read. Try again when it is complete."
             )
-    return source
+
+
+@dataclass(frozen=True, slots=True)
+class SmallSource:
+    """A source that was read whole. frame: RAW + its columns as text; the rest as in Source."""
+
+    name: str
+    headers: dict[str, str]
+    frame: pl.DataFrame
+    rejects: pl.DataFrame
+    n_rows: int
+    fingerprint: str
+    read_as: str
+    notices: list[str]
+
+
+def read_source(
+    path: Path, *, separator: str | None = None, encoding: str | None = None, sheet: str | None = None
+) -> SmallSource:
+    """A file that is known to be small, as one frame; otherwise as `open_source`."""
+    with open_source(path, separator=separator, encoding=encoding, sheet=sheet) as source:
+        frame: pl.DataFrame = pl.concat([source.frame_of_nobody(), *source.chunks()])
+    return SmallSource(
+        name=source.name,
+        headers={name: written for name, written in source.headers.items() if name not in source.hollow},
+        frame=frame.drop(source.hollow),
+        rejects=source.rejects,
+        n_rows=source.n_rows,
+        fingerprint=source.fingerprint,
+        read_as=source.read_as,
+        notices=source.notices,
+    )
 
 
 def _opened(path: Path) -> BufferedReader:

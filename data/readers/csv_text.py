@@ -23,9 +23,10 @@ SEPARATORS = (",", ";", "\t", "|")
 _IN_WORDS = {",": "comma", ";": "semicolon", "\t": "tab", "|": "bar"}
 _LOOKED_AT_BYTES = 256 * 1024
 _LOOKED_AT_RECORDS = 20
-_BLOCK_BYTES = 16 << 20
-_SMALL_BLOCK_BYTES = 256 << 10  # after a block that did not add up: one bad row costs its neighbours little
-_SMALL_BLOCKS_AFTER_A_BAD_ONE = 64
+_BLOCK_BYTES = 4 << 20
+_SMALL_BLOCK_BYTES = 128 << 10  # after a block that did not add up: one bad row costs its neighbours little
+_LARGEST_BLOCK_BYTES = 32 << 20  # for a record that is longer than the others
+_SMALL_BLOCKS_AFTER_A_BAD_ONE = 32
 _QUOTED = re.compile(rb'"[^"]*+(?:""[^"]*+)*+"')
 _END = "\x1e"  # a record of its own after the last one: it is not reached when a quote is left open
 
@@ -132,7 +133,8 @@ class _Reader:
     def pieces(self) -> Iterator[Piece]:
         n_small = 0  # blocks that are still to be small
         while not self.tape.is_over():
-            block = self.tape.records(_SMALL_BLOCK_BYTES if n_small else _BLOCK_BYTES)
+            size = _SMALL_BLOCK_BYTES if n_small else _BLOCK_BYTES
+            block = self.tape.records(size) or self.tape.records(_LARGEST_BLOCK_BYTES)
             frame = read_block(block.removesuffix(b"\n"), self.separator, self.width) if block else None
             if frame is not None:
                 self.tape.skip(len(block))
@@ -201,8 +203,8 @@ class _Reader:
 
 def read_block(block: bytes, separator: str, width: int) -> pl.DataFrame | None:
     """Whole records by Polars; None when they do not add up: a row too long or too short, a quote amiss, a blank line."""
-    has_quotes = b'"' in block
-    if not separator.isascii() or (has_quotes and not _are_quotes_plain(block, separator.encode())):
+    unquoted = _without_quoted(block, separator)
+    if unquoted is None:
         return None
     try:
         frame = pl.read_csv(
@@ -215,27 +217,30 @@ def read_block(block: bytes, separator: str, width: int) -> pl.DataFrame | None:
         )
     except pl.exceptions.PolarsError:
         return None
-    n_separators, n_line_ends = block.count(separator.encode()), block.count(b"\n")
-    if has_quotes:
-        n_separators -= _n_within(frame, separator)
-        n_line_ends -= _n_within(frame, "\n")
-        frame = frame.select(filled_cells(pl.all()))  # a quoted nothing is one too
     # Short rows are padded without a word, so count: every row has a separator less than it has cells.
+    n_separators, n_line_ends = unquoted.count(separator.encode()), unquoted.count(b"\n")
     if n_separators != frame.height * (width - 1) or n_line_ends != frame.height - 1:
         return None
+    if unquoted is not block:
+        frame = frame.select(filled_cells(pl.all()))  # a quoted nothing is one too
     return frame
 
 
-def _n_within(frame: pl.DataFrame, text: str) -> int:
-    """How often a text stands inside the cells."""
-    return sum(n or 0 for n in frame.select(pl.all().str.count_matches(text, literal=True).sum()).row(0))
+def _without_quoted(block: bytes, separator: str) -> bytes | None:
+    """The block with a single quote in the place of each quoted value.
 
-
-def _are_quotes_plain(block: bytes, separator: bytes) -> bool:
-    """Every quoted value fills its cell. Of others, readers make different things, and some of them in silence."""
-    if block.count(b'"') % 2:
-        return False
-    outside = b"[^%s\\n]" % re.escape(separator)
+    None where a quoted value does not fill its cell: of that, readers make different things, and some of them in
+    silence; and for separators that Polars does not take.
+    """
+    if not separator.isascii():
+        return None
+    n_quotes = block.count(b'"')
+    if not n_quotes:
+        return block
+    if n_quotes % 2:
+        return None
+    unquoted = _QUOTED.sub(b'"', block)
+    outside = b"[^%s\\n]" % re.escape(separator.encode())
     # Both ways begin with the quote itself: the search for a single byte is what makes this fast.
     misplaced = b'"(?:%s|(?<=%s"))' % (outside, outside)
-    return re.search(misplaced, _QUOTED.sub(b'"', block)) is None
+    return None if re.search(misplaced, unquoted) else unquoted

@@ -6,10 +6,12 @@ import codecs
 from collections.abc import Iterator
 from dataclasses import dataclass
 
+import polars as pl
+
 from data.readers.grid import Found
 from messaging.errors import SourceError
 
-BLOCK_BYTES = 8 << 20
+BLOCK_BYTES = 2 << 20
 _BYTE_ORDER_MARKS = (  # UTF-32 first: its little-endian mark begins with that of UTF-16
     (codecs.BOM_UTF32_LE, "utf-32"),
     (codecs.BOM_UTF32_BE, "utf-32"),
@@ -27,6 +29,7 @@ class Encoding:
 
     codec: str
     notices: tuple[str, ...] = ()
+    is_proved: bool = False  # every byte has been looked at
 
     @property
     def in_words(self) -> str:
@@ -50,7 +53,7 @@ def find_encoding(file: Found, told: str | None) -> Encoding:
             unmarked, (f"{file.name} has no byte-order mark and was read as {unmarked.upper()}.",)
         )
     line = _first_line_that_is_not_utf8(file)
-    return Encoding("utf-8") if line is None else _western(file, line)
+    return Encoding("utf-8", is_proved=True) if line is None else _western(file, line)
 
 
 def utf8_blocks(file: Found, encoding: Encoding) -> Iterator[bytes]:
@@ -89,7 +92,7 @@ def _decoded(file: Found, encoding: Encoding) -> Iterator[bytes]:
     while True:
         raw = stream.read(BLOCK_BYTES)
         try:
-            text = decoder.decode(raw, final=not raw)
+            text = "" if encoding.is_proved else decoder.decode(raw, final=not raw)
         except UnicodeError:
             raise SourceError(
                 f"{file.name}: the file is not {encoding.in_words} throughout; it may be cut off. "
@@ -118,18 +121,34 @@ def _known(encoding: str, name: str) -> str:
 
 
 def _first_line_that_is_not_utf8(file: Found) -> int | None:
-    stream, decoder = file.rewound(), codecs.getincrementaldecoder("utf-8")()
-    n_lines = 1
+    stream, held, n_lines = file.rewound(), b"", 1
     while True:
         raw = stream.read(BLOCK_BYTES)
-        n_held = len(decoder.getstate()[0])  # bytes of a character that the last block cut in two
-        try:
-            decoder.decode(raw, final=not raw)
-        except UnicodeDecodeError as error:
-            return n_lines + raw.count(b"\n", 0, max(error.start - n_held, 0))
+        block = held + raw
+        end = block.rfind(b"\n") + 1 if raw else len(block)  # a character that is cut in two is none yet
+        if not _is_utf8(block[:end]):
+            return n_lines + _n_lines_before_an_error(block[:end])
         if not raw:
             return None
-        n_lines += raw.count(b"\n")
+        n_lines += block.count(b"\n")
+        held = block[end:]
+
+
+def _is_utf8(block: bytes) -> bool:
+    """By Polars, which looks at many bytes at a time."""
+    try:
+        pl.Series([block]).cast(pl.String)
+    except pl.exceptions.PolarsError:
+        return False
+    return True
+
+
+def _n_lines_before_an_error(block: bytes) -> int:
+    try:
+        block.decode()
+    except UnicodeDecodeError as error:
+        return block.count(b"\n", 0, error.start)
+    return 0
 
 
 def _western(file: Found, line: int) -> Encoding:

@@ -28,46 +28,51 @@ def read_json_lines(file: Found, told: Told) -> Grid:
         raise SourceError(
             f"{file.name}: it is a JSON array, which cannot be read line by line. Write one object per line."
         )
-    header: list[str] = []
+    header: dict[str, None] = {}
+    for one in _objects(tape):
+        header.update(dict.fromkeys(one or ()))
+    if not header:
+        raise SourceError(
+            f"{file.name}: no line of it is a JSON object with values. Write one object per line."
+        )
     return Grid(
-        header=header,
-        pieces=_pieces(tape, header),
+        header=list(header),
+        pieces=_pieces(Tape(file.name, utf8_blocks(file, encoding)), list(header)),
         read_as=f"JSON lines, {encoding.in_words}",
         notices=list(encoding.notices),
     )
 
 
-def rows_of_objects(objects: list[tuple[int, dict[str, Any]]], header: list[str]) -> pl.DataFrame:
-    """A Piece's frame of numbered objects; keys that are new are added to the header."""
-    places = {name: place for place, name in enumerate(header)}
-    for _, one in objects:
-        for key in one:
-            if key not in places:
-                places[key] = len(header)
-                header.append(key)
-    columns = {
-        name: pl.Series([_as_text(one.get(key)) for _, one in objects], dtype=pl.String)
-        for name, key in zip(column_names(len(header)), header, strict=True)
-    }
-    numbers = pl.Series("source_row", [number for number, _ in objects], dtype=pl.UInt32)
-    return pl.DataFrame([numbers, *(column.alias(name) for name, column in columns.items())])
+def rows_of_objects(numbers: list[int], objects: list[dict[str, Any]], keys: list[str]) -> pl.DataFrame:
+    """A Piece's frame of numbered objects."""
+    columns = [
+        pl.Series(name, [_as_text(one.get(key)) for one in objects], dtype=pl.String)
+        for name, key in zip(column_names(len(keys)), keys, strict=True)
+    ]
+    return pl.DataFrame([pl.Series("source_row", numbers, dtype=pl.UInt32), *columns])
 
 
-def _pieces(tape: Tape, header: list[str]) -> Iterator[Piece]:
-    objects: list[tuple[int, dict[str, Any]]] = []
+def _pieces(tape: Tape, keys: list[str]) -> Iterator[Piece]:
+    numbers: list[int] = []
+    objects: list[dict[str, Any]] = []
     unread: list[UnreadRow] = []
     while (line := tape.line()) is not None:
         one = _object(line)
         if one is None:
-            unread.append(
-                UnreadRow(source_row=tape.n_lines, raw_value=line.strip(), rule=ReadRule.BROKEN_LINE)
-            )
+            row = UnreadRow(source_row=tape.n_lines, raw_value=line.strip(), rule=ReadRule.BROKEN_LINE)
+            unread.append(row)
         else:
-            objects.append((tape.n_lines, one))
+            numbers.append(tape.n_lines)
+            objects.append(one)
         if len(objects) + len(unread) == _ROWS_OF_A_PIECE:
-            yield Piece(rows_of_objects(objects, header), unread)
-            objects, unread = [], []
-    yield Piece(rows_of_objects(objects, header), unread)
+            yield Piece(rows_of_objects(numbers, objects, keys), unread)
+            numbers, objects, unread = [], [], []
+    yield Piece(rows_of_objects(numbers, objects, keys), unread)
+
+
+def _objects(tape: Tape) -> Iterator[dict[str, Any] | None]:
+    while (line := tape.line()) is not None:
+        yield _object(line)
 
 
 def _object(line: str) -> dict[str, Any] | None:

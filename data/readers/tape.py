@@ -39,6 +39,7 @@ class Tape:
         if end >= 0:
             return self._take(end + 1).decode()
         rest = self._take(len(self._buffer))
+        self.n_lines += bool(rest)
         return f"{rest.decode()}\n" if rest else None
 
     def records(self, n: int) -> bytes:

@@ -48,7 +48,7 @@ def frames(plan):
     return {name: getattr(plan, name).frame for name in names}
 
 
-@settings(max_examples=40, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings(max_examples=15, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(
     rows=st.lists(ROWS, min_size=1, max_size=14).filter(
         lambda rows: any(any(map(str.strip, row)) for row in rows)

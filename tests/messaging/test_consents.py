@@ -5,8 +5,8 @@ from messaging.consents import _NO, _YES, says_no, says_yes
 
 
 def heard(cell):
-    frame = pl.DataFrame({"consent": [cell]}, schema={"consent": pl.String})
-    return frame.select(yes=says_yes(pl.col("consent")), no=says_no(pl.col("consent"))).row(0)
+    consent = pl.Series("consent", [cell], dtype=pl.String)
+    return says_yes(consent)[0], says_no(consent)[0]
 
 
 @pytest.mark.parametrize(
