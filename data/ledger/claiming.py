@@ -10,12 +10,13 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
+from data.ledger.pacing import next_slot
 from data.ledger.records import STALE, Claim, ClaimRequest, Ended, Recipients, StopReason, Wait
 from data.ledger.rules import Rules
 from data.ledger.standing import Standing, read_standings
 from data.ledger.statements import list_text, statement
 from data.ledger.stopping import stop_batch, stop_rows
-from data.ledger.writing_claims import claim_size, claimed_before, new_claim, next_slot, renew, write_claim
+from data.ledger.writing_claims import claim_size, claimed_before, new_claim, renew, write_claim
 from messaging.runs import RunState
 from messaging.tally import BLOCKED, DEFERRED, DONE
 

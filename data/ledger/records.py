@@ -99,6 +99,14 @@ class Dedupe:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class Reserved:
+    """Another slot for messages of a claim that have missed theirs; start_in_s as in Claim."""
+
+    slot_at: float
+    start_in_s: float
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Wait:
     """Nothing may be claimed yet; the lease was renewed. Ask again after so long, or earlier."""
 

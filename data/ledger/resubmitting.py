@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING, Any
 
 from data.ledger.claiming import opted_out
 from data.ledger.deciding import Decision
+from data.ledger.pacing import next_slot
 from data.ledger.records import (
     STALE,
     Claim,
@@ -29,7 +30,7 @@ from data.ledger.recovering import rows_of
 from data.ledger.rules import Rules
 from data.ledger.standing import Standing, read_standings
 from data.ledger.statements import statement
-from data.ledger.writing_claims import claim_size, claimed_before, new_claim, next_slot, renew, write_claim
+from data.ledger.writing_claims import claim_size, claimed_before, new_claim, renew, write_claim
 from messaging.outcomes import ErrorKind, OutcomeStatus
 from messaging.runs import RunState
 from messaging.tally import BLOCKED, DEFERRED, DONE

@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 import orjson
 
 from data.ledger.events import write_event
+from data.ledger.pacing import Slot, reserve_until
 from data.ledger.records import STALE, Claim, ClaimKind, ClaimRequest, Ended, own_request_key
 from data.ledger.recovering import rows_of
 from data.ledger.rules import Rules
@@ -20,14 +20,6 @@ if TYPE_CHECKING:
     from sqlalchemy.engine import Connection
 
     from messaging.batches import BatchRef
-
-
-@dataclass(frozen=True, slots=True)
-class Slot:
-    """When the account is free, and how far apart its messages are (0: as fast as it answers)."""
-
-    at: float
-    step_s: float
 
 
 def claim_size(rate_mps: float | None, most: int, *, is_bulk: bool, rules: Rules) -> int:
@@ -78,17 +70,6 @@ def claimed_before(connection: Connection, request: ClaimRequest, now: float) ->
         kind=ClaimKind(stored.kind),
         is_bulk=bool(stored.is_bulk),
     )
-
-
-def next_slot(run: Any, size: int, rules: Rules, now: float) -> Slot:
-    """GCRA: the account is free when what was reserved before is through, and no gateway's wish blocks it."""
-    step_s = 1 / run.rate_mps if run.rate_mps else 0.0
-    at = now
-    if run.next_free_at <= now + rules.clock_horizon_s + step_s * size:
-        at = max(at, run.next_free_at)
-    if run.blocked_until <= now + rules.longest_block_s:
-        at = max(at, run.blocked_until)
-    return Slot(at, step_s)
 
 
 def new_claim(
@@ -158,9 +139,7 @@ def write_claim(
     payload: dict[str, Any] = {"first": first, "last": last} if is_span else {"rows": list(rows)}
     payload["kind"] = claimed.kind.value
     write_event(connection, "claim", ref, payload, claim_no=claimed.claim_no, now=now)
-    if claimed.step_s:
-        free_at = claimed.slot_at + claimed.step_s * len(rows)
-        connection.execute(statement("reserve_pace"), {"account": claimed.account, "next_free_at": free_at})
+    reserve_until(connection, claimed.account, Slot(claimed.slot_at, claimed.step_s), len(rows))
 
 
 def _mark_in_flight(

@@ -12,6 +12,7 @@ import logging
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 
+from data.ledger.pacing import late_s
 from data.ledger.records import STALE, Busy, Claim, ClaimRequest, Ended, Lease, Recipients, Settlement, Wait
 from data.ledger.rules import Rules
 from engine.sender.doors import Clock, FlightRecord, FlightRecorder, LedgerDoor, NoFlightRecorder, Random
@@ -193,7 +194,10 @@ class _Sender:
     async def _send(self, claim: Claim, asked_at_s: float) -> None:
         """Submit a claim and settle every message of it, in parts when it lasts."""
         flight = _Flight(
-            claim, asked_at_s + claim.send_for_s, self._slot_s(claim, asked_at_s), silent=set(claim.rows)
+            claim,
+            asked_at_s + claim.send_for_s,
+            self._slot_s(claim.slot_at, claim.start_in_s, asked_at_s),
+            silent=set(claim.rows),
         )
         groups = [claim.rows] if self._is_bulk else [(row,) for row in claim.rows]
         pending = {
@@ -211,15 +215,15 @@ class _Sender:
         self._count_unreachable(flight)
         await self._settle(flight)
 
-    def _slot_s(self, claim: Claim, asked_at_s: float) -> float:
-        """When the first message may leave, in boot seconds.
+    def _slot_s(self, slot_at: float, start_in_s: float, asked_at_s: float) -> float:
+        """When the first message of a slot may leave, in boot seconds.
 
         The wall clock tells exactly on one machine; on another one, or after a jump, it may not lead out of what is
         certain: the ledger read its clock between our question and now.
         """
         boot_s = self._clock.boot_s()
-        earliest_s, latest_s = asked_at_s + claim.start_in_s, boot_s + claim.start_in_s
-        return min(max(boot_s + claim.slot_at - self._clock.now(), earliest_s), latest_s)
+        earliest_s, latest_s = asked_at_s + start_in_s, boot_s + start_in_s
+        return min(max(boot_s + slot_at - self._clock.now(), earliest_s), latest_s)
 
     def _give_up_at_s(self, flight: _Flight) -> float:
         last_s = flight.send_until_s + ANSWER_PATIENCE_S
@@ -238,10 +242,29 @@ class _Sender:
         if delay_s > 0:
             await self._clock.sleep(delay_s)
         async with self._lanes.requests:
-            if self._is_held_back(flight):
+            if self._is_held_back(flight) or not await self._keeps_pace(flight.claim, len(rows), at_s):
                 self._answer(flight, rows, HELD_BACK.outcomes([self._batch.messages[row] for row in rows]))
                 return
             self._answer(flight, rows, await self._ask_gateway(flight, rows))
+
+    async def _keeps_pace(self, claim: Claim, n: int, at_s: float) -> bool:
+        """Whether n messages may leave now as far as the pace goes. They may have missed their slot, waiting for a lane.
+
+        Then they wait for another one: what comes after theirs belongs to others, maybe of another process. False: there
+        is none soon. Whatever the time is when that other slot was waited for, they go: else a machine that is always
+        late would never send.
+        """
+        step_s = claim.step_s * n
+        if not step_s or self._clock.boot_s() - at_s <= late_s(step_s):
+            return True
+        asked_at_s = self._clock.boot_s()
+        reserved = await self._ledger.reserve_again(claim.account, n)
+        if reserved is None:
+            return False
+        delay_s = self._slot_s(reserved.slot_at, reserved.start_in_s, asked_at_s) - self._clock.boot_s()
+        if delay_s > 0:
+            await self._clock.sleep(delay_s)
+        return True
 
     async def _ask_gateway(self, flight: _Flight, rows: Sequence[int]) -> list[Outcome]:
         def may_leave() -> bool:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Protocol
 
-from data.ledger.records import Busy, Claim, ClaimRequest, Ended, Lease, Settled, Settlement, Wait
+from data.ledger.records import Busy, Claim, ClaimRequest, Ended, Lease, Reserved, Settled, Settlement, Wait
 from messaging.batches import BatchRef
 from messaging.tally import BatchTally
 
@@ -20,6 +20,8 @@ class LedgerDoor(Protocol):
     async def settle(
         self, claim: Claim, settlements: Sequence[Settlement], *, blocked_s: float, jitter: float
     ) -> Settled: ...
+
+    async def reserve_again(self, account: str, n: int) -> Reserved | None: ...
 
     async def give_back(self, lease: Lease) -> bool: ...
 

@@ -10,7 +10,8 @@ from functools import partial
 from data.flight_record import FlightRecords
 from data.ledger.claiming import claim
 from data.ledger.leasing import give_back, take
-from data.ledger.records import Busy, Claim, ClaimRequest, Ended, Lease, Settled, Settlement, Wait
+from data.ledger.pacing import reserve_again
+from data.ledger.records import Busy, Claim, ClaimRequest, Ended, Lease, Reserved, Settled, Settlement, Wait
 from data.ledger.rules import Rules
 from data.ledger.settling import settle
 from data.ledger.tallying import tally_batch
@@ -44,6 +45,9 @@ class StoreLedger:
             settle, claim, settlements, blocked_s, jitter, self._rules, patience_s=math.inf
         )
         return await asyncio.wrap_future(asked)
+
+    async def reserve_again(self, account: str, n: int) -> Reserved | None:
+        return await asyncio.wrap_future(self._writer.ask(reserve_again, account, n, self._rules))
 
     async def give_back(self, lease: Lease) -> bool:
         return await asyncio.wrap_future(self._writer.ask(give_back, lease))

@@ -4,9 +4,10 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from data.ledger.pacing import next_slot
 from data.ledger.records import Claim, Ended, Wait
 from data.ledger.rules import Rules
-from data.ledger.writing_claims import claim_size, next_slot
+from data.ledger.writing_claims import claim_size
 from messaging.outcomes import ErrorKind, OutcomeStatus, ReceiptStatus
 from tests.data.ledger.conftest import accepted, refused
 

@@ -9,7 +9,8 @@ import pytest
 
 from data.ledger.claiming import claim
 from data.ledger.leasing import give_back, take
-from data.ledger.records import Busy, Claim, ClaimRequest, Ended, Lease, Settled, Settlement, Wait
+from data.ledger.pacing import reserve_again
+from data.ledger.records import Busy, Claim, ClaimRequest, Ended, Lease, Reserved, Settled, Settlement, Wait
 from data.ledger.settling import settle
 from data.ledger.tallying import tally_batch
 from data.store.engine import Store
@@ -156,6 +157,10 @@ class Office:
         settled: Settled = await self._commit(settle, claim, settlements, blocked_s, jitter, self.bench.rules)
         self.settles.append(len(settlements))
         return settled
+
+    async def reserve_again(self, account: str, n: int) -> Reserved | None:
+        reserved: Reserved | None = await self._commit(reserve_again, account, n, self.bench.rules)
+        return reserved
 
     async def give_back(self, lease: Lease) -> bool:
         given: bool = await self._commit(give_back, lease)
