@@ -13,6 +13,7 @@ import shlex
 import shutil
 import subprocess
 import sys
+import tomllib
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
@@ -24,6 +25,8 @@ import typer
 
 from cli.main import app
 from messaging import template_language
+from messaging.expectations import KNOWN
+from messaging.quality import Quality
 from messaging.template import compile_template
 
 CHECKOUT = Path(__file__).resolve().parent.parent
@@ -166,6 +169,19 @@ def test_the_page_on_templates_lists_what_there_is(row, known):
     page = (CHECKOUT / "docs" / "templates.md").read_text()
     [cell] = re.findall(rf"^\| {row} \| (.*) \|$", page, re.MULTILINE)
     assert re.findall(r"`(\w+)`", cell.replace("(`d`)", "")) == [name for name in known if name != "d"]
+
+
+def test_the_page_on_quality_lists_what_there_is_and_its_example_can_be_read():
+    page = (CHECKOUT / "docs" / "quality.md").read_text()
+    names = re.findall(r"`(expect_\w+)`", page)
+    endings = re.findall(r"`…(\w+)(?:_…)?`", page)
+    assert set(names) <= set(KNOWN)
+    assert [name for name in KNOWN if name not in names and not any(end in name for end in endings)] == []
+    assert set(re.findall(r"^\| `(\w+)` \| [^|]*\|[^|]*\| (?:stops|warns)", page, re.MULTILINE)) == (
+        set(Quality.model_fields) - {"severity"}
+    )
+    [example] = [block for block in blocks("toml") if block.page.name == "quality.md"]
+    Quality.model_validate(tomllib.loads(example.text)["quality"])
 
 
 def test_commands_stand_in_blocks_that_are_tested():

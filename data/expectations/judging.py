@@ -16,10 +16,10 @@ from typing import Any
 
 import polars as pl
 
-from data.expectations.suite import Check, OnRows
+from data.expectations.suite import DISTINCT, UNIQUE, Check, OnRows
 from messaging.expectations import KNOWN, percent, read_as
 from messaging.judgements import Judgement, Verdict
-from messaging.measures import Measures
+from messaging.measures import NUMBER, Measures
 
 log = logging.getLogger(__name__)
 
@@ -106,7 +106,8 @@ def _on_rows(checks: Mapping[int, Check], measures: Measures) -> tuple[list[_Ask
     for key, check in checks.items():
         assert check.rows is not None
         name, arguments = check.rows.name, dict(check.rows.arguments)
-        column, kind = arguments["column"], read_as(name, arguments)
+        column = arguments["column"]
+        kind = "digits" if column == NUMBER and name in {DISTINCT, UNIQUE} else read_as(name, arguments)
         if column in measures.rows.columns:
             is_from_below = arguments.get("min_value") is not None
             arguments["column"] = f"{column} as {kind}, {is_from_below}"
@@ -120,6 +121,10 @@ def _on_rows(checks: Mapping[int, Check], measures: Measures) -> tuple[list[_Ask
 def _cells(column: str, kind: str, *, is_from_below: bool) -> pl.Expr:
     """What a filled cell is not lies outside of any bounds: a null would pass unseen."""
     cell = pl.col(column)
+    if (
+        kind == "digits"
+    ):  # of a number, which every contact has: told apart in a quarter of the time and memory
+        return cell.str.slice(1).cast(pl.Int64)
     if kind == "number":
         number = cell.cast(pl.Float64, strict=False)
         outside = pl.lit(float("-inf") if is_from_below else float("inf"))
