@@ -28,6 +28,7 @@ from data.backup_manifest import (
     write_manifest,
 )
 from data.file_lock import only_one
+from data.instance import read_identity
 from data.sql import sql
 from data.store.copying import copy_sqlite
 from data.store.migrate import HEAD, sqlite_path
@@ -66,6 +67,7 @@ def write_backup(instance: Instance, into: Path, *, now: float) -> Backup:
                 made_at=now,
                 instance_id=instance.instance_id,
                 keys_check=instance.keys.check,
+                salt=read_identity(instance.store).salt,
                 store=kind,
                 schema=HEAD,
                 files=files,

@@ -34,12 +34,13 @@ class BackedUpFile:
 class Manifest:
     """made_at: no later than the instant the store was copied in. files: by path relative to the backup's folder.
 
-    keys_check tells which keys belong to it; the keys themselves are never in it.
+    keys_check tells which keys belong to it; the keys themselves are never in it. salt: of the store (data.instance).
     """
 
     made_at: float
     instance_id: str
     keys_check: str
+    salt: str
     store: StoreKind
     schema: str
     files: Mapping[str, BackedUpFile]

@@ -60,7 +60,9 @@ def open_instance(
     store = prepare_store(store_url, now=now)
     try:
         identity = read_identity(store)
-        keys = load_keys(var_dir, sealing=sealing, pseudonym=pseudonym, check=identity.keys_check)
+        keys = load_keys(
+            var_dir, sealing=sealing, pseudonym=pseudonym, check=identity.keys_check, salt=identity.salt
+        )
         if identity.keys_check is None:
             _bind_keys(store, keys)
         ensure_simulator_account(store)
@@ -71,10 +73,14 @@ def open_instance(
 
 @dataclass(frozen=True, slots=True)
 class Identity:
-    """Which instance a store belongs to. keys_check None: no keys were used with it yet."""
+    """Which instance a store belongs to. keys_check None: no keys were used with it yet.
+
+    salt: goes into its references and outlives restores, as a store made anew under the same keys must not.
+    """
 
     instance_id: str
     keys_check: str | None
+    salt: str
 
 
 def read_identity(store: Store) -> Identity:

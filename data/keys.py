@@ -53,14 +53,16 @@ def load_keys(
     sealing: SecretStr | None = None,
     pseudonym: SecretStr | None = None,
     check: str | None = None,
+    salt: str = "",
 ) -> Keys:
     """The keys given from outside, or else those of var/keys, which are made at first start.
 
     check: of the keys that the store was made with; then none is made, and another pseudonym key is refused. None:
-    the store has seen no keys yet. Raises KeysError when one is gone, another one, too short, or cannot be read.
+    the store has seen no keys yet. salt: the store's own; else one that was made anew after a loss would seal run 1 as
+    the lost one did, and take its receipts for those of other people. Raises KeysError when one is gone, another one, too short, or cannot be read.
     """
     kept = read_secrets(var_dir / "keys", sealing=sealing, pseudonym=pseudonym, may_make=check is None)
-    keys = keys_from(kept)
+    keys = keys_from(kept, salt=salt)
     if check is not None and not hmac.compare_digest(keys.check, check):
         raise KeysError(
             f"the pseudonym key in use is not the one that this store was made with, so nobody's opt-out would be "
@@ -89,11 +91,12 @@ def write_secrets(kept: KeySecrets, folder: Path) -> None:
     write_text_once(kept.sealing + "\n", folder / "sealing")
 
 
-def keys_from(kept: KeySecrets) -> Keys:
+def keys_from(kept: KeySecrets, *, salt: str = "") -> Keys:
+    """salt: of the store, for its references."""
     return Keys(
         sealing=_derived(kept.sealing, "sealing"),
         person=_derived(kept.pseudonym, "person"),
-        references=_derived(kept.pseudonym, "references"),
+        references=_derived(kept.pseudonym, f"references {salt}".rstrip()),
         check=_derived(kept.pseudonym, "check").hex(),
     )
 

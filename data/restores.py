@@ -54,11 +54,13 @@ def record_restore(
     backup_instance_id: str,
     instance_id: str,
     keys_check: str,
+    salt: str,
     now: float,
 ) -> None:
     """The store becomes that of a new instance, in the transaction in which it was made safe."""
     connection.execute(
-        _statement("instance/insert"), {"instance_id": instance_id, "keys_check": keys_check, "now": now}
+        _statement("instance/insert"),
+        {"instance_id": instance_id, "keys_check": keys_check, "salt": salt, "now": now},
     )
     restore = {"backup_at": backup_at, "backup_instance_id": backup_instance_id, "now": now}
     connection.execute(_statement("restores/insert"), restore)

@@ -206,6 +206,7 @@ def _make_safe(
             backup_instance_id=manifest.instance_id,
             instance_id=instance_id,
             keys_check=keys.check,
+            salt=manifest.salt,
             now=now,
         )
     return Restored(

@@ -119,7 +119,7 @@ def _migrate(store: Store, now: float) -> None:
         if found is None:
             connection.execute(
                 sa.text(sql("instance/insert")),
-                {"instance_id": uuid.uuid4().hex, "keys_check": None, "now": now},
+                {"instance_id": uuid.uuid4().hex, "keys_check": None, "salt": uuid.uuid4().hex, "now": now},
             )
 
 

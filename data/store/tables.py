@@ -23,6 +23,12 @@ instance = sa.Table(
     sa.Column(
         "keys_check", sa.Text, comment="tells whether the pseudonym key is still the same; null: none yet"
     ),
+    sa.Column(
+        "salt",
+        sa.Text,
+        nullable=False,
+        comment="makes references unlike those of any other store of these keys",
+    ),
     sa.CheckConstraint("id = 1", name="only_one_instance"),
     comment="one row; none in a backup, so that a copied one is never opened as it is",
 )

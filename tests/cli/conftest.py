@@ -148,9 +148,8 @@ class Instance:
 
     def open_references(self, references: list[str]) -> set[MessageRef]:
         """The messages that references on the wire stand for."""
-        opened = Sealer(load_keys(self.var_dir, sealing=None, pseudonym=None).references).open_many(
-            references
-        )
+        keys = load_keys(self.var_dir, salt=self.ask("select salt from instance"))
+        opened = Sealer(keys.references).open_many(references)
         assert None not in opened
         return {message for message in opened if message is not None}
 

@@ -12,6 +12,7 @@ from pydantic import SecretStr
 from data.instance import RESTORING, VarDirError, make_var_dir, open_instance, read_identity
 from data.keys import KeysError
 from data.store.migrate import StoreError
+from messaging.sealed import Sealer
 
 ONE, OTHER = SecretStr("1" * 64), SecretStr("2" * 64)
 
@@ -45,6 +46,17 @@ def test_a_store_is_not_opened_with_the_keys_of_another_one(tmp_path):
         start(tmp_path, pseudonym=OTHER),
     ):
         pass
+
+
+def test_a_store_that_is_made_anew_under_the_same_keys_gives_no_reference_twice(tmp_path):
+    # Else the lost store's receipts would be taken for those of the new run 1, and its people would get nothing.
+    with start(tmp_path) as lost:
+        reference = Sealer(lost.keys.references).seal(1, 0, 0)
+    (tmp_path / "store.db").unlink()
+    with start(tmp_path) as new:
+        assert Sealer(new.keys.references).seal(1, 0, 0) != reference
+        assert Sealer(new.keys.references).open(reference) is None
+        assert new.keys.person == lost.keys.person
 
 
 def test_a_store_that_was_copied_from_a_backup_is_not_opened(tmp_path):

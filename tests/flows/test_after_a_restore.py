@@ -38,6 +38,7 @@ def restored(instance):
                 backup_instance_id="lost",
                 instance_id=instance.instance_id,
                 keys_check=instance.keys.check,
+                salt="as it was",
                 now=restored_at,
             )
 
