@@ -43,9 +43,10 @@ def decide(
     """
     chosen: dict[BatchRef, list[int]] = defaultdict(list)
     ahead: list[float] = []
-    for batch, row, send_before in connection.execute(statement("undecided"), {"run": run}):
-        if decision is Decision.SEND_AGAIN and _may_still_be_sent(send_before, rules, now):
-            ahead.append(send_before)
+    for batch, row, send_before, settled_at in connection.execute(statement("undecided"), {"run": run}):
+        sent_until = _sent_until(send_before, settled_at, rules, now)
+        if decision is Decision.SEND_AGAIN and sent_until is not None and now < sent_until:
+            ahead.append(sent_until)
         else:
             chosen[BatchRef(run, batch)].append(row)
     for ref, rows in chosen.items():
@@ -59,11 +60,20 @@ def decide(
     )
 
 
-def _may_still_be_sent(send_before: float | None, rules: Rules, now: float) -> bool:
-    """An instant further ahead than any claim reaches was written before a clock was set back: it counts as now."""
-    if send_before is None:
-        return False
-    return now < send_before <= now + rules.send_window_s + rules.clock_horizon_s
+def _sent_until(
+    send_before: float | None, settled_at: float | None, rules: Rules, now: float
+) -> float | None:
+    """Until when the first copy may still leave. None: it had no claim.
+
+    An instant further ahead than any claim reaches was written before a clock was set back. Whoever holds that claim
+    measures its time without that clock, so it counts in full from when the message fell in doubt, unless it was over
+    by then.
+    """
+    if send_before is None or send_before <= now + rules.send_window_s + rules.clock_horizon_s:
+        return send_before
+    if settled_at is None or settled_at >= send_before:
+        return None
+    return settled_at + rules.send_window_s
 
 
 def _write(connection: Connection, ref: BatchRef, rows: list[int], decision: Decision, now: float) -> None:

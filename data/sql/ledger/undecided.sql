@@ -1,9 +1,11 @@
 -- ledger/undecided · grain: one row per unconfirmed message of a run that nobody has decided on
 -- send_before: the instant until which the claim that left it in doubt may still be sent; null: it had none
+-- settled_at: when it fell in doubt
 select
     outcomes.batch,
     outcomes.row,
-    claims.send_before
+    claims.send_before,
+    outcomes.settled_at
 from outcomes
 left join claims
     on claims.run = outcomes.run
