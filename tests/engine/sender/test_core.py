@@ -67,16 +67,6 @@ def worst_second(times):
     return max(sum(1 for t in times if start <= t < start + 1) for start in times)
 
 
-@pytest.mark.parametrize("rate_mps", [20, 200])
-def test_what_a_stalled_gateway_held_up_leaves_at_the_pace_too(office_of, rate_mps):
-    """Behind the open requests others wait that have missed their slots when the gateway wakes up."""
-    office = office_of(3 * rate_mps, rate_mps=rate_mps, concurrency=rate_mps // 2)
-    office.loop.call_later(0.5, lambda: setattr(office.gateway, "latency_s", 3.0))
-    office.loop.call_later(1.5, lambda: setattr(office.gateway, "latency_s", 0.01))
-    assert office.send().accepted == 3 * rate_mps
-    assert worst_second([at for at, _ in office.gateway.requests]) <= max(rate_mps * 1.05, rate_mps + 1)
-
-
 def test_a_claim_that_lasts_is_settled_in_parts(office_of):
     office = office_of(20, rate_mps=80)
 
