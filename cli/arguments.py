@@ -18,7 +18,10 @@ CampaignName = Annotated[
 SourceFile = Annotated[
     Path | None,
     typer.Option(
-        "--file", help="Contacts: CSV, XLSX or Parquet.", show_default=False, rich_help_panel="In one line"
+        "--file",
+        help="Contacts: CSV, XLSX, Parquet or JSON lines.",
+        show_default=False,
+        rich_help_panel="In one line",
     ),
 ]
 Text = Annotated[
@@ -48,6 +51,33 @@ Phone = Annotated[
     typer.Option(
         metavar="COLUMN",
         help="The column with the numbers, when its name does not say so.",
+        show_default=False,
+        rich_help_panel="In one line",
+    ),
+]
+Separator = Annotated[
+    str | None,
+    typer.Option(
+        metavar="CHARACTER",
+        help="What separates the values of a CSV, when it is not found.",
+        show_default=False,
+        rich_help_panel="In one line",
+    ),
+]
+Encoding = Annotated[
+    str | None,
+    typer.Option(
+        metavar="NAME",
+        help="The encoding of a text file, such as cp1252.",
+        show_default=False,
+        rich_help_panel="In one line",
+    ),
+]
+Sheet = Annotated[
+    str | None,
+    typer.Option(
+        metavar="NAME",
+        help="The sheet of a workbook; else the first.",
         show_default=False,
         rich_help_panel="In one line",
     ),
@@ -125,6 +155,9 @@ class WhatToSend:
     template: Path | None = None
     region: str | None = None
     phone: str | None = None
+    separator: str | None = None
+    encoding: str | None = None
+    sheet: str | None = None
     sender: str | None = None
     gateway: str | None = None
     consent: str | None = None

@@ -51,7 +51,7 @@ def _campaign_of_the_line(what: WhatToSend) -> dict[str, Any]:
         "template": _absolute(what.template),
         "sender_id": what.sender,
     }
-    audience = {"file": _absolute(what.file), "region": what.region, "phone": what.phone}
+    audience = {"file": _absolute(what.file), **_reading(what)}
     return {
         "name": re.sub(r"[^A-Za-z0-9._-]+", "-", what.file.stem).strip("-._")[:48] or "line",
         "audience": _said(audience),
@@ -63,7 +63,7 @@ def _campaign_of_the_line(what: WhatToSend) -> dict[str, Any]:
 
 def _changes(campaign: Campaign, what: WhatToSend) -> dict[str, Any]:
     """What the line says besides the name of a campaign, as sections of it."""
-    audience = _said({"region": what.region, "phone": what.phone})
+    audience = _said(_reading(what))
     sender = _said({"sender_id": what.sender})
     gateway = _said({"account": what.gateway})
     sections = {"audience": audience, "message": sender, "gateway": gateway}
@@ -73,6 +73,17 @@ def _changes(campaign: Campaign, what: WhatToSend) -> dict[str, Any]:
         if any(getattr(getattr(campaign, name), key) != value for key, value in said.items())
     }
     return {**changed, **_consent(what)}
+
+
+def _reading(what: WhatToSend) -> dict[str, Any]:
+    """How the source is to be read."""
+    return {
+        "region": what.region,
+        "phone": what.phone,
+        "separator": what.separator,
+        "encoding": what.encoding,
+        "sheet": what.sheet,
+    }
 
 
 def _with_absolute_files(loaded: LoadedCampaign) -> dict[str, Any]:

@@ -38,6 +38,9 @@ def plan(
     template: arg.Template = None,
     region: arg.Region = None,
     phone: arg.Phone = None,
+    separator: arg.Separator = None,
+    encoding: arg.Encoding = None,
+    sheet: arg.Sheet = None,
     sender: arg.Sender = None,
     gateway: arg.GatewayAccount = None,
     consent: arg.ConsentNote = None,
@@ -57,6 +60,9 @@ def plan(
         template=template,
         region=region,
         phone=phone,
+        separator=separator,
+        encoding=encoding,
+        sheet=sheet,
         sender=sender,
         gateway=gateway,
         consent=consent,
@@ -75,6 +81,9 @@ def send(
     template: arg.Template = None,
     region: arg.Region = None,
     phone: arg.Phone = None,
+    separator: arg.Separator = None,
+    encoding: arg.Encoding = None,
+    sheet: arg.Sheet = None,
     sender: arg.Sender = None,
     gateway: arg.GatewayAccount = None,
     consent: arg.ConsentNote = None,
@@ -93,6 +102,9 @@ def send(
         template=template,
         region=region,
         phone=phone,
+        separator=separator,
+        encoding=encoding,
+        sheet=sheet,
         sender=sender,
         gateway=gateway,
         consent=consent,
@@ -225,6 +237,20 @@ def simulator(
     from cli.simulator import simulator as run
 
     raise typer.Exit(run(port=port, seed=seed))
+
+
+@app.command()
+def rate(
+    account: Annotated[str, typer.Argument(help="A gateway account, such as sim.")],
+    messages_per_second: Annotated[
+        str | None, typer.Argument(help="The new rate; none: no limit. Left out, it is shown.")
+    ] = None,
+    as_json: arg.Json = False,
+) -> None:
+    """Show or set how fast a gateway account may send; in effect within two seconds."""
+    from cli.rate import rate as run
+
+    raise typer.Exit(run(account, messages_per_second, as_json=as_json))
 
 
 @app.command()

@@ -47,6 +47,10 @@ def plan(what: WhatToSend, *, by_rows: bool, as_json: bool) -> int:
 
 def _print_plan(made: Plan, quality: QualityReport) -> None:
     screen.print(f"[bold]{made.summary.campaign}[/bold] · plan · nothing was sent")
+    meant = " · ".join(
+        f"{meaning.replace('_', ' ')}: {header}" for meaning, header in made.summary.columns.items()
+    )
+    screen.print(Text.assemble(("read as ", "dim"), made.summary.read_as, ("  columns ", "dim"), meant))
     for notice in made.summary.notices:
         screen.print(f"[yellow]note[/yellow] {notice}")
     for objection in (made.stopped_by, quality.objection):

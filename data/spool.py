@@ -13,42 +13,41 @@ import polars as pl
 
 ROWS_OF_A_CHUNK = 125_000  # design.md §8; twice as many are no faster and take 150 MB more
 MOST_BYTES_OF_A_CHUNK = 64 << 20  # rows of 300 columns come in smaller chunks
-_MOST_BYTES_IN_MEMORY = 24 << 20
+_MOST_BYTES_IN_MEMORY = 8 << 20
 
 
 class Spool:
     """Frames in order, read as often as one likes.
 
-    What does not fit into memory lies in a file that no folder names, so nothing of it outlives the process, however
-    that ends. folder: where that file takes its room; None: where the system keeps temporary files. schema: the columns that
+    They are kept as bytes: a frame that was filtered out of another one would hold the memory of both. What does not
+    fit into memory lies in a file that no folder names, so nothing of it outlives the process, however that ends.
+    folder: where that file takes its room; None: where the system keeps temporary files. schema: the columns that
     `frame` has at least.
     """
 
     def __init__(self, folder: Path | None = None, *, schema: pl.Schema | None = None) -> None:
         self._folder = folder
         self._schema = schema
-        self._frames: list[pl.DataFrame] = []
+        self._in_memory: list[bytes] = []
         self._places: list[tuple[int, int]] = []  # of each frame in the file: where it begins, its bytes
         self._file: int | None = None
         self.n_rows = 0
 
     def append(self, frame: pl.DataFrame) -> None:
         self.n_rows += frame.height
-        if self._file is None:
-            self._frames.append(frame)
-            if sum(one.estimated_size() for one in self._frames) <= _MOST_BYTES_IN_MEMORY:
-                return
-            self._open()
-        for kept in self._frames or [frame]:
-            self._write(kept)
-        self._frames = []
+        buffer = io.BytesIO()
+        # Arrow's own format would write whole buffers of which a filtered frame uses a part.
+        frame.write_parquet(buffer, compression="lz4", statistics=False)
+        self._in_memory.append(buffer.getvalue())
+        if self._file is not None or sum(map(len, self._in_memory)) > _MOST_BYTES_IN_MEMORY:
+            self._write_out()
 
     def __iter__(self) -> Iterator[pl.DataFrame]:
-        if self._file is None:
-            yield from self._frames
-            return
         for start, length in self._places:
+            assert self._file is not None
             yield pl.read_parquet(io.BytesIO(_read_at(self._file, start, length)))
+        for content in self._in_memory:
+            yield pl.read_parquet(io.BytesIO(content))
 
     @property
     def frame(self) -> pl.DataFrame:
@@ -56,19 +55,17 @@ class Spool:
         whole: pl.DataFrame = pl.concat([pl.DataFrame(schema=self._schema), *self], how="diagonal")
         return whole
 
-    def _open(self) -> None:
-        with tempfile.TemporaryFile(dir=self._folder) as file:
-            self._file = os.dup(file.fileno())
-        weakref.finalize(self, os.close, self._file)
-
-    def _write(self, frame: pl.DataFrame) -> None:
-        buffer = io.BytesIO()
-        # Arrow's own format would write whole buffers of which a filtered frame uses a part.
-        frame.write_parquet(buffer, compression="lz4", statistics=False)
+    def _write_out(self) -> None:
+        if self._file is None:
+            with tempfile.TemporaryFile(dir=self._folder) as file:
+                self._file = os.dup(file.fileno())
+            weakref.finalize(self, os.close, self._file)
         start = sum(self._places[-1]) if self._places else 0
-        with buffer.getbuffer() as view:
-            _write_at(self._file, view, start)
-            self._places.append((start, len(view)))
+        for content in self._in_memory:
+            _write_at(self._file, memoryview(content), start)
+            self._places.append((start, len(content)))
+            start += len(content)
+        self._in_memory = []
 
 
 def chunks_of(pieces: Iterator[pl.DataFrame], *, rows: int = ROWS_OF_A_CHUNK) -> Iterator[pl.DataFrame]:
@@ -92,8 +89,7 @@ def _fit(waiting: list[pl.DataFrame], part: pl.DataFrame, rows: int) -> bool:
     )
 
 
-def _write_at(file: int | None, view: memoryview, start: int) -> None:
-    assert file is not None
+def _write_at(file: int, view: memoryview, start: int) -> None:
     while view:
         written = os.pwrite(file, view, start)
         view, start = view[written:], start + written

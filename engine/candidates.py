@@ -28,7 +28,7 @@ from messaging.sealed import person_keys
 class Candidates:
     """Every row of a source, once: a contact or a reject.
 
-    contacts: CONTACTS + person_key + the source's columns. rejects: REJECTS; cells: RAW + the source's columns, row by
+    contacts: CONTACTS + person_key + the source's columns + Columns.fields. rejects: REJECTS; cells: RAW + the source's columns, row by
     row those of the rejects, null for a row that could not be cut into cells. weighed: of all contacts, with
     what `compare_rows` says.
     """
@@ -62,11 +62,15 @@ def gather_candidates(
 
     folder: as in open_source. Raises SourceError when `region` is no country, and as Source.chunks does.
     """
-    contacts, rejects, cells = (Spool(folder, schema=schema) for schema in (CONTACTS, REJECTS, RAW))
-    weighed = [WEIGHED.to_frame()]
+    contacts, rejects, cells, weighed = (
+        Spool(folder, schema=schema) for schema in (CONTACTS, REJECTS, RAW, WEIGHED)
+    )
     for raw in source.chunks():
         people, without_number = split_contacts(raw, columns, region=region)
-        people = people.with_columns(person_keys(key, people["msisdn"]))
+        people = people.with_columns(
+            person_keys(key, people["msisdn"]),
+            *(pl.col(column).alias(name) for name, column in columns.fields.items()),
+        )
         contacts.append(people)
         weighed.append(
             weigh_contacts(
@@ -78,7 +82,7 @@ def gather_candidates(
             cells.append(raw.join(without_number, on="source_row", how="semi", maintain_order="left"))
         del raw, people, without_number  # or two chunks would be in memory at a time
     rejects, cells = _with_unread(source, rejects, cells, folder)
-    return Candidates(contacts, rejects, cells, _compared(weighed))
+    return Candidates(contacts, rejects, cells, _compared(weighed.frame))
 
 
 def _with_unread(source: Source, rejects: Spool, cells: Spool, folder: Path | None) -> tuple[Spool, Spool]:
@@ -103,6 +107,5 @@ def _with_unread(source: Source, rejects: Spool, cells: Spool, folder: Path | No
     return together, beside
 
 
-def _compared(chunks: list[pl.DataFrame]) -> pl.DataFrame:
-    weighed = pl.concat(chunks, rechunk=True)
+def _compared(weighed: pl.DataFrame) -> pl.DataFrame:
     return weighed.drop("source_row", "number").hstack(compare_rows(weighed).get_columns())

@@ -173,7 +173,7 @@ def _rejects_to_mend(plan: Plan) -> Iterator[pl.DataFrame]:
 
 def _audience_schema(plan: Plan) -> pl.Schema:
     """Of the contact everything; the source's own columns come last."""
-    own = dict.fromkeys(attributes(plan.headers), pl.String())
+    own = dict.fromkeys([*attributes(plan.headers), *plan.fields], pl.String())
     return pl.Schema(
         {**AUDIENCE, **{name: kind for name, kind in CONTACTS.items() if name not in AUDIENCE}, **own}
     )

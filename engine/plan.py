@@ -8,7 +8,7 @@ from __future__ import annotations
 import hashlib
 import json
 from collections import Counter
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import AbstractContextManager
 from dataclasses import dataclass
 from pathlib import Path
@@ -25,7 +25,7 @@ from engine.candidates import Candidates, gather_candidates
 from messaging.audience import in_source_order, keep_readable, number_audience
 from messaging.batches import n_batches, plan_batches
 from messaging.campaign import Campaign, Guards
-from messaging.columns import choose_columns
+from messaging.columns import Columns, choose_columns
 from messaging.errors import TidingsError
 from messaging.masking import mask
 from messaging.plan_summary import PlanSummary
@@ -68,7 +68,9 @@ class Plan:
 
     contacts: CONTACTS + person_key + the source's columns; excluded and audience part them. rejects: REJECTS, and cells
     row by row what the source has there. excluded: EXCLUDED + person_key. audience: AUDIENCE + the source's columns.
-    messages: MESSAGES_OF_A_PLAN, one row per person of the audience, in its order and in chunks of the same rows. headers: the source's columns, cleaned name → as written.
+    messages: MESSAGES_OF_A_PLAN, one row per person of the audience, in its order and
+    in chunks of the same rows. headers: the source's columns, cleaned name → as written; fields: further names for some
+    of them, which the audience has beside.
     """
 
     campaign: Campaign
@@ -80,6 +82,7 @@ class Plan:
     audience: Spool
     messages: Spool
     headers: Mapping[str, str]
+    fields: Sequence[str]
     _samples: pl.DataFrame
 
     @property
@@ -111,21 +114,23 @@ def make_plan(
     with _source(campaign, base, folder, rows_per_chunk) as source:
         # Before anybody is looked at: a misspelt field is the campaign's mistake, not that of each of its people.
         text = read_template(campaign, base)
-        template = compile_template(text, fields=attributes(source.headers))
+        columns = _columns(source, campaign)
+        template = compile_template(text, fields={*attributes(source.headers), *columns.fields})
         prices = load_prices(None if campaign.gateway.prices is None else base / campaign.gateway.prices)
-        candidates = _candidates(source, campaign, store, keys, folder)
+        candidates = _candidates(source, columns, campaign, store, keys, folder)
     writing = _Writing(campaign, template, prices, hollow=source.hollow, folder=folder)
     for people, left_out in candidates.chosen(priced_regions=prices.per_segment.keys()):
         writing.add(people, left_out)
     return Plan(
         campaign=campaign,
-        summary=writing.summary(source, candidates, text),
+        summary=writing.summary(source, columns, candidates, text),
         contacts=candidates.contacts,
         rejects=candidates.rejects,
         cells=candidates.cells,
         excluded=writing.excluded,
         audience=writing.audience,
         messages=writing.messages,
+        fields=[name for name in columns.fields if name not in source.headers],
         headers={name: written for name, written in source.headers.items() if name not in source.hollow},
         _samples=writing.samples,
     )
@@ -145,24 +150,33 @@ def _source(
     )
 
 
-def _candidates(
-    source: Source, campaign: Campaign, store: Store | None, keys: Keys, folder: Path | None
-) -> Candidates:
+def _columns(source: Source, campaign: Campaign) -> Columns:
     audience = campaign.audience
-    columns = choose_columns(
+    return choose_columns(
         source.headers,
         phone=audience.phone,
         region=audience.country,
         consent=audience.consent,
         external_id=audience.external_id,
+        fields=audience.fields,
         source=source.name,
     )
+
+
+def _candidates(
+    source: Source,
+    columns: Columns,
+    campaign: Campaign,
+    store: Store | None,
+    keys: Keys,
+    folder: Path | None,
+) -> Candidates:
     # Opt-outs are asked for again at every claim; here so that the plan already counts them.
     scopes = (EVERYWHERE, campaign.gateway.account, campaign.message.sender_id or EVERYWHERE)
     return gather_candidates(
         source,
         columns,
-        region=audience.region,
+        region=campaign.audience.region,
         consent_basis=campaign.consent.basis if campaign.consent else None,
         suppressed=SuppressedPeople(store, scopes=scopes),
         key=keys.person,
@@ -215,7 +229,7 @@ class _Writing:
         self._micros += int((messages["price"] * 1e6).round().cast(pl.Int64).sum())
         _add_messages(self._digest, messages)
 
-    def summary(self, source: Source, candidates: Candidates, text: str) -> PlanSummary:
+    def summary(self, source: Source, columns: Columns, candidates: Candidates, text: str) -> PlanSummary:
         campaign, n_messages = self._campaign, self.messages.n_rows
         text_fingerprint = hashlib.sha256(text.encode()).hexdigest()
         by_segments = _largest_first(self._counts["segments"])
@@ -247,6 +261,8 @@ class _Writing:
             ),
             failure_guards=campaign.guards.of_failures,
             notices=[*source.notices, *_notices(campaign, self._prices, text, n_messages)],
+            read_as=source.read_as,
+            columns=columns.in_words,
         )
 
 

@@ -58,15 +58,31 @@ DurationS = Annotated[int, BeforeValidator(read_duration), Field(ge=0)]
 class Audience(Section):
     """Where the people come from. Columns are named as the source writes them; left out, they are recognised."""
 
-    file: str = Field(min_length=1, description="CSV, XLSX or Parquet; relative to the campaign file")
+    file: str = Field(
+        min_length=1,
+        description="CSV, XLSX, Parquet or JSON lines, also in gzip or zip; relative to the campaign file",
+    )
     region: str | None = Field(None, description="country of numbers written without one, as two letters")
     phone: str | None = Field(None, description="column with the number")
     country: str | None = Field(None, description="column with the country of each number")
     consent: str | None = Field(None, description="column that says whether the person agreed")
     external_id: str | None = Field(None, description="column with the source's own id of the person")
+    first_name: str | None = Field(None, description="column that templates know as first_name")
+    last_name: str | None = Field(None, description="column that templates know as last_name")
+    language: str | None = Field(None, description="column that templates know as language")
+    time_zone: str | None = Field(None, description="column that templates know as time_zone")
+    attributes: dict[str, str] = Field(
+        default_factory=dict, description="further names for templates, each with its column"
+    )
     separator: str | None = Field(None, min_length=1, max_length=1)
     encoding: str | None = None
     sheet: str | None = None
+
+    @property
+    def fields(self) -> dict[str, str]:
+        """The columns that somebody named, by the names that templates know them under."""
+        named = {name: getattr(self, name) for name in ("first_name", "last_name", "language", "time_zone")}
+        return {**{name: column for name, column in named.items() if column}, **self.attributes}
 
     @field_validator("region")
     @classmethod

@@ -1,4 +1,4 @@
-"""Which column of a source holds the number, the country, the consent and the source's own id of a person.
+"""Which column of a source holds the number, the country, the consent, the names of a person, and so on.
 
 Columns are recognised by their headers in the languages that exports come in. What is not clear is not guessed: a
 person is asked to name the column.
@@ -10,8 +10,19 @@ import re
 import unicodedata
 from collections.abc import Callable, Collection, Iterable, Mapping
 from dataclasses import dataclass, field
+from functools import partial
 
 from messaging.errors import SourceError
+from messaging.field_words import FIELDS
+from messaging.header_ranks import (
+    rank_consent,
+    rank_country,
+    rank_external_id,
+    rank_field,
+    rank_opt_out,
+    rank_phone,
+)
+from messaging.schemas import RESERVED
 
 _MOST_HEADERS_SHOWN = 12
 
@@ -25,10 +36,24 @@ class Columns:
     consent: str | None = None
     external_id: str | None = None
     opt_out: str | None = None
+    fields: Mapping[str, str] = field(default_factory=dict)  # name for templates → column, where they differ
     headers: Mapping[str, str] = field(default_factory=dict)  # cleaned name → as the source writes it
 
     def as_written(self, column: str) -> str:
         return self.headers.get(column, column)
+
+    @property
+    def in_words(self) -> dict[str, str]:
+        """Meaning → the header as the source writes it, for people to look at."""
+        meant = {
+            "phone": self.phone,
+            "country": self.region,
+            "consent": self.consent,
+            "opt_out": self.opt_out,
+            "external_id": self.external_id,
+            **self.fields,
+        }
+        return {meaning: self.as_written(column) for meaning, column in meant.items() if column is not None}
 
 
 def choose_columns(
@@ -38,12 +63,13 @@ def choose_columns(
     region: str | None = None,
     consent: str | None = None,
     external_id: str | None = None,
+    fields: Mapping[str, str] | None = None,
     source: str = "the file",
 ) -> Columns:
     """Find the columns by their headers; one that is named must be there.
 
     headers: cleaned name → as written (Source.headers), or just names. A column may be named either way.
-    source: the file's name, for errors. A mobile number is preferred to any other, a telephone at work, at home or
+    fields: further columns, by the names that templates know them under. source: the file's name, for errors. A mobile number is preferred to any other, a telephone at work, at home or
     a second one is taken only when there is no better.
     Raises SourceError when a named column is missing, when none looks like a phone number, or when two do alike.
     """
@@ -51,10 +77,11 @@ def choose_columns(
     found = _Finder(written, source)
     return Columns(
         phone=found.named(phone, "--phone COLUMN") or found.phone(),
-        region=found.named(region, "country") or found.best(_rank_country),
+        region=found.named(region, "country") or found.best(rank_country),
         consent=found.named(consent, "consent") or found.consent(),
-        external_id=found.named(external_id, "external_id") or found.best(_rank_external_id),
-        opt_out=found.best(_rank_opt_out),
+        external_id=found.named(external_id, "external_id") or found.best(rank_external_id),
+        opt_out=found.best(rank_opt_out),
+        fields=found.fields(fields or {}),
         headers=written,
     )
 
@@ -82,7 +109,7 @@ class _Finder:
         )
 
     def phone(self) -> str:
-        best = self._best(_rank_phone)
+        best = self._best(rank_phone)
         if len(best) == 1:
             return best[0]
         if best:
@@ -102,13 +129,27 @@ class _Finder:
 
     def consent(self) -> str | None:
         """Two columns that may both say it are not guessed between: one of them may be about e-mail or post."""
-        best = self._best(_rank_consent)
+        best = self._best(rank_consent)
         if len(best) > 1:
             raise SourceError(
                 f"{self._source}: {len(best)} columns may be the consent ({self._seen(best)}). "
                 'Name one in a campaign file ([audience] consent = "…"), or rename the other.'
             )
         return best[0] if best else None
+
+    def fields(self, told: Mapping[str, str]) -> dict[str, str]:
+        """What is told goes before what a header says; a column that bears the very name needs no other."""
+        unusable = [name for name in told if name in RESERVED or not name.isidentifier()]
+        if unusable:
+            raise SourceError(
+                f"{self._source}: {unusable[0]!r} cannot be the name of a field; use letters, digits and '_', and "
+                "none of Tidings' own names. Correct [audience] attributes."
+            )
+        chosen = {name: self.named(column, f"[audience] {name}") for name, column in told.items()}
+        for one in FIELDS:
+            if one not in chosen and one not in self._written:
+                chosen[one] = self.best(partial(rank_field, one))
+        return {name: column for name, column in chosen.items() if column is not None and column != name}
 
     def best(self, rank: Callable[[frozenset[str]], int | None]) -> str | None:
         """The first of the best: where a wrong guess texts nobody, the leftmost column is good enough."""
@@ -136,140 +177,6 @@ def _words(header: str) -> frozenset[str]:
     return frozenset([*words, "".join(words)])
 
 
-def _has(words: frozenset[str], *, whole: Collection[str] = (), stems: tuple[str, ...] = ()) -> bool:
-    return not words.isdisjoint(whole) or any(word.startswith(stems) for word in words if stems)
-
-
 def _is_like_data(header: str) -> bool:
     """Seven digits or an '@' stand in no column's name, but in the first person's row."""
     return sum(map(str.isdigit, header)) >= 7 or "@" in header
-
-
-_MOBILE_STEMS = (
-    "msisdn", "mobil", "mobiel", "handy", "cellphone", "cellular", "telmob", "movil", "celular", "telemovel", "telemobil",
-    "komork", "matkapuhelin", "smsnumber", "smsnummer", "κινητ", "мобил", "手机", "手機", "携帯", "جوال",
-)  # fmt: skip
-_MOBILE_WORDS = ("cell", "gsm", "portable", "numeroportable", "natel")
-_PHONE_STEMS = (
-    "phone", "telephon", "telefon", "telefoon", "telefo", "rufnummer", "contactnumber", "contactno", "puhelin",
-    "numerodetelephone", "τηλεφων", "телефон", "电话", "電話", "هاتف",
-)  # fmt: skip
-_PHONE_WORDS = ("tel", "tlf", "fono", "telno", "telnr")
-_SECOND_CHOICE_STEMS = (
-    "landline",
-    "festnetz",
-    "geschaft",
-    "dienst",
-    "second",
-    "altern",
-    "other",
-    "emergency",
-    "notfall",
-)
-_SECOND_CHOICE_WORDS = (
-    "home",
-    "work",
-    "office",
-    "business",
-    "privat",
-    "fixe",
-    "fijo",
-    "fisso",
-    "2",
-    "3",
-    "4",
-)
-_ABOUT_A_NUMBER = (
-    "type", "typ", "code", "country", "consent", "optin", "optout", "opt", "verified", "valid", "status", "date", "time",
-    "provider", "carrier", "model", "os", "email", "mail", "fax", "telefax", "extension", "ext", "label", "permission",
-    "allowed", "app", "language", "hash", "id", "network", "brand",
-)  # fmt: skip
-
-
-def _rank_phone(words: frozenset[str]) -> int | None:
-    """0: mobile, 1: any telephone, 2 and 3: the same at home, at work, or a second one."""
-    is_mobile = _has(words, whole=_MOBILE_WORDS, stems=_MOBILE_STEMS)
-    if not is_mobile and not _has(words, whole=_PHONE_WORDS, stems=_PHONE_STEMS):
-        return None
-    if _has(words, whole=_ABOUT_A_NUMBER) and "msisdn" not in words:
-        return None
-    is_second = _has(words, whole=_SECOND_CHOICE_WORDS, stems=_SECOND_CHOICE_STEMS)
-    return (0 if is_mobile else 1) + (2 if is_second else 0)
-
-
-_COUNTRY_WORDS = (
-    "country", "countrycode", "countryiso", "iso2", "land", "landcode", "landerkennung", "laenderkennung", "landercode",
-    "laendercode", "pays", "codepays", "pais", "paese", "nazione", "kraj", "maa", "zeme", "orszag", "tara", "ulke",
-    "χωρα", "страна", "国", "国家", "國家", "البلد",
-)  # fmt: skip
-_NOT_OF_A_NUMBER = ("birth", "origin", "language", "currency", "manager", "sales")
-
-
-def _rank_country(words: frozenset[str]) -> int | None:
-    """The country of the number before that of the address. A "region" is more often a part of a country: never taken."""
-    if not _has(words, whole=_COUNTRY_WORDS) or _has(words, whole=_NOT_OF_A_NUMBER):
-        return None
-    return 0 if _has(words, stems=_MOBILE_STEMS + _PHONE_STEMS) else 1
-
-
-_CONSENT_STEMS = (
-    "consent", "optin", "smsoptin", "einwilligung", "zustimmung", "werbeeinwilligung", "consenso", "consentimiento",
-    "autorizacion", "samtycke", "samtykke", "toestemming", "zgoda", "souhlas", "permission", "marketingpermission",
-    "acceptsmarketing", "acceptssmsmarketing", "suostumus", "согласие", "同意",
-)  # fmt: skip
-_ABOUT_A_CONSENT = (
-    "date", "datum", "time", "at", "on", "source", "ip", "timestamp", "version", "by", "method", "text", "note", "id",
-)  # fmt: skip
-_OTHER_CHANNELS = (
-    "email",
-    "mail",
-    "post",
-    "postal",
-    "letter",
-    "call",
-    "calls",
-    "voice",
-    "phone",
-    "cookie",
-    "cookies",
-)
-
-
-def _rank_consent(words: frozenset[str]) -> int | None:
-    """One that says SMS before one that says nothing; one of another channel alone is none."""
-    is_consent = _has(words, stems=_CONSENT_STEMS) or {"opt", "in"} <= words
-    if not is_consent or _has(words, whole=_ABOUT_A_CONSENT):
-        return None
-    if _has(words, whole=("sms", "mobile", "texts", "texting"), stems=("smsoptin", "acceptssms")):
-        return 0
-    return None if _has(words, whole=_OTHER_CHANNELS) else 1
-
-
-_OPT_OUT_STEMS = (
-    "optout", "optedout", "smsoptout", "unsubscri", "donottext", "donotcontact", "donotsms", "abgemeldet", "widerspruch",
-    "widerrufen", "desabonn", "desinscri", "suppress", "afgemeld", "avregistrer",
-)  # fmt: skip
-
-
-def _rank_opt_out(words: frozenset[str]) -> int | None:
-    is_opt_out = _has(words, whole=("dnc", "stop"), stems=_OPT_OUT_STEMS) or {"opt", "out"} <= words
-    if _has(words, whole=("sms", "mobile", "text", "texts"), stems=("smsopt",)) and is_opt_out:
-        return 0
-    return 1 if is_opt_out and not _has(words, whole=_OTHER_CHANNELS) else None
-
-
-_EXTERNAL_IDS = (
-    "externalid", "customerid", "contactid", "clientid", "memberid", "subscriberid", "userid", "personid", "crmid",
-    "customernumber", "customerno", "membernumber", "kundennummer", "kundennr", "kundenid", "kundnummer", "klantnummer",
-    "numeroclient", "idclient", "idcliente", "codicecliente", "recordid", "contactkey", "uuid", "guid", "id",
-)  # fmt: skip
-
-
-def _rank_external_id(words: frozenset[str]) -> int | None:
-    """The names in order of how surely they mean the person."""
-    return min((place for place, name in enumerate(_EXTERNAL_IDS) if name in _joined(words)), default=None)
-
-
-def _joined(words: frozenset[str]) -> frozenset[str]:
-    """Only the header as a whole: in `campaign_id` or `shop id` the word `id` is not the person's."""
-    return frozenset([max(words, key=len)]) if words else words

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, field
 from typing import Any
 
 from messaging.guarding import DEFAULT_GUARDS, FailureGuards
@@ -40,6 +40,8 @@ class PlanSummary:
     plan_fingerprint: str
     failure_guards: FailureGuards = DEFAULT_GUARDS
     notices: Sequence[str] = ()
+    read_as: str = ""  # format, encoding, separator or sheet of the source
+    columns: Mapping[str, str] = field(default_factory=dict)  # meaning → header as the source writes it
 
     def __post_init__(self) -> None:
         equations = (

@@ -56,6 +56,7 @@ def test_the_script_makes_the_files_byte_for_byte():
 def test_the_columns_are_known_by_their_headers(source):
     columns = choose_columns(source.headers)
     assert columns == Columns("mobile", "country", "sms_consent", "customer_id", headers=source.headers)
+    assert columns.in_words["phone"] == "Mobile"
 
 
 def test_the_counts_are_those_that_are_expected(source, parted, opt_outs):

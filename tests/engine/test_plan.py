@@ -228,3 +228,13 @@ def test_nobody_is_lost_and_nobody_is_there_twice(desk, rows, basis, batch_size)
     assert plan.messages.frame["msisdn"].is_unique().all()
     assert plan.summary.source_rows == len(rows)
     assert plan.messages.frame.group_by("batch").len()["len"].max() in {None, *range(1, batch_size + 1)}
+
+
+def test_a_template_says_first_name_whatever_the_source_calls_it(desk):
+    desk.source("Handy;Vorname;Fälligkeit\n07400 123001;Ann;Montag\n")
+    sections = {"audience": {"file": "people.csv", "region": "GB", "attributes": {"due": "Fälligkeit"}}}
+    plan = desk.plan("{{ first_name }}: {{ due }} {{ falligkeit }}", **sections)
+    assert plan.messages.frame["text"].to_list() == ["Ann: Montag Montag"]
+    assert plan.summary.columns == {"phone": "Handy", "due": "Fälligkeit", "first_name": "Vorname"}
+    assert plan.summary.read_as == "CSV, UTF-8, separated by semicolon"
+    assert plan.audience.frame.select("due", "first_name", "vorname").row(0) == ("Montag", "Ann", "Ann")

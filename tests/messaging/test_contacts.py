@@ -232,3 +232,32 @@ def test_every_row_is_a_contact_or_a_reject_and_nobody_is_both(rows, region):
     assert contacts["msisdn"].str.contains(r"^\+[1-9][0-9]{6,14}$").all()
     kept = source.filter(pl.col("source_row").is_in(contacts["source_row"].implode()))
     assert contacts.select("phone", "country", "first_name").equals(kept.drop("source_row"))
+
+
+@pytest.mark.parametrize(
+    ("header", "field"),
+    [
+        ("Vorname", "first_name"), ("Prénom", "first_name"), ("Given name", "first_name"), ("имя", "first_name"),
+        ("Förnamn", "first_name"), ("Imię", "first_name"), ("Apellidos", "last_name"), ("Nom de famille", "last_name"),
+        ("Nachname", "last_name"), ("Surname", "last_name"), ("Sprache", "language"), ("Język", "language"),
+        ("preferredLanguage", "language"), ("Zeitzone", "time_zone"), ("Fuseau horaire", "time_zone"),
+        ("TimeZone ID", "time_zone"), ("Company name", None), ("File name", None), ("nom de ville", None),
+    ],
+)  # fmt: skip
+def test_a_field_that_templates_like_is_known_in_many_languages(header, field):
+    columns = choose_columns({"phone": "phone", "column_2": header})
+    assert columns.fields == ({} if field is None else {field: "column_2"})
+
+
+def test_a_field_that_is_told_goes_before_one_that_is_found():
+    headers = {"phone": "phone", "first_name": "First Name", "nick": "Nick", "due": "Due"}
+    told = choose_columns(headers, fields={"first_name": "Nick", "date": "Due"})
+    assert told.fields == {"first_name": "nick", "date": "due"}
+    assert choose_columns(headers).fields == {}
+    assert told.in_words == {"phone": "phone", "first_name": "Nick", "date": "Due"}
+
+
+@pytest.mark.parametrize("name", ["msisdn", "two words", "1st"])
+def test_a_name_that_a_template_cannot_use_is_refused(name):
+    with pytest.raises(SourceError, match="cannot be the name of a field"):
+        choose_columns(["phone", "nick"], fields={name: "nick"})
