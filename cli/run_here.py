@@ -43,6 +43,9 @@ class FlowEnd:
 
 def send_here(settings: Settings, parameters: dict[str, Any]) -> FlowEnd:
     """Run send_campaign in this process until it has ended. Raises RunFailed when it was interrupted."""
+    from data.expectations.judging import import_early
+
+    import_early()  # the gate's library takes seconds, and so does the server
     with own_prefect_server(settings) as api_url:
         os.environ.update(quiet_prefect(settings, api_url))
         os.environ.setdefault("TIDINGS_COLLECT_QUIET_S", QUIET_S)

@@ -1,4 +1,4 @@
-"""Great Expectations, the only module that knows it. Importing the library takes seconds, so only `judge` does.
+"""Great Expectations, the only module that knows it. Importing the library takes seconds, so only functions do.
 
 The library sees the rows of the contacts, or the exact rates as a frame of one row; it says what holds. It is asked for
 counts and never for rows: rejects are made elsewhere, and no value of anybody leaves here.
@@ -8,7 +8,9 @@ from __future__ import annotations
 
 import logging
 import re
+import threading
 from collections.abc import Mapping, Sequence
+from contextlib import suppress
 from dataclasses import dataclass
 from datetime import datetime
 from importlib.metadata import version
@@ -46,6 +48,16 @@ class _Answer:
     holds: bool
     result: Mapping[str, Any]
     error: str | None = None
+
+
+def import_early() -> None:
+    """Begin the import in a thread of its own: whoever waits for something else need not wait for it afterwards."""
+    threading.Thread(target=_import, name="import-great-expectations", daemon=True).start()
+
+
+def _import() -> None:
+    with suppress(Exception):  # the judge imports it again, and says what is wrong
+        import great_expectations  # noqa: F401
 
 
 def judge(checks: Sequence[Check], measures: Measures) -> tuple[list[Judgement], str]:
