@@ -11,10 +11,14 @@ import sqlalchemy as sa
 from cryptography.exceptions import InvalidTag
 from cryptography.hazmat.primitives.ciphers.aead import AESGCM
 
+from data.audit_log import log_decision
+from data.ledger.locking import lock_ledger
 from data.sql import sql
 from messaging.errors import TidingsError
 
 if TYPE_CHECKING:
+    from sqlalchemy.engine import Connection
+
     from data.store.engine import Store
 
 SIMULATOR_ACCOUNT = "sim"
@@ -62,10 +66,7 @@ def read_account(store: Store, name: str, *, sealing_key: bytes) -> Account:
     with store.read.connect() as connection:
         row = connection.execute(sa.text(sql("accounts/read")), {"account": name}).one_or_none()
         if row is None:
-            known = connection.execute(sa.text(sql("accounts/names"))).scalars().all()
-            raise UnknownAccount(
-                f"there is no gateway account {name!r}; known: {', '.join(known) or 'none'}."
-            )
+            raise _unknown(connection, name)
     return Account(
         account=row.account,
         kind=row.kind,
@@ -99,6 +100,21 @@ def save_account(store: Store, account: Account, *, sealing_key: bytes) -> None:
         connection.execute(sa.text(sql("accounts/save")), row)
 
 
+def set_rate(store: Store, name: str, rate_mps: float | None, *, by: str, now: float) -> None:
+    """Another pace for an account, in effect with the next claim of whoever sends through it. None: no limit.
+
+    Raises UnknownAccount and BadAccount.
+    """
+    _guard_rate(name, rate_mps)
+    values = {"account": name, "rate_mps": rate_mps, "step_s": 1 / rate_mps if rate_mps else 0.0}
+    with store.write.begin() as connection:
+        lock_ledger(connection)
+        if not connection.execute(sa.text(sql("accounts/set_rate")), values).rowcount:
+            raise _unknown(connection, name)
+        details = {"account": name, "rate_mps": rate_mps}
+        log_decision(connection, who=by, what="rate", details=details, now=now)
+
+
 def ensure_simulator_account(store: Store) -> None:
     """The account `sim` exists from first start. One that is there stays as somebody may have changed it.
 
@@ -122,12 +138,19 @@ def ensure_simulator_account(store: Store) -> None:
 def _guard(account: Account) -> None:
     if not account.account or not account.kind:
         raise BadAccount("a gateway account needs a name and a kind.")
-    if account.rate_mps is not None and not 0 < account.rate_mps < float("inf"):
-        raise BadAccount(
-            f"gateway account {account.account}: the rate must be more than 0 messages per second."
-        )
+    _guard_rate(account.account, account.rate_mps)
     if not 1 <= account.concurrency <= 1_000:
         raise BadAccount(f"gateway account {account.account}: the concurrency must be 1 to 1000 requests.")
+
+
+def _guard_rate(name: str, rate_mps: float | None) -> None:
+    if rate_mps is not None and not 0 < rate_mps < float("inf"):
+        raise BadAccount(f"gateway account {name}: the rate must be more than 0 messages per second.")
+
+
+def _unknown(connection: Connection, name: str) -> UnknownAccount:
+    known = connection.execute(sa.text(sql("accounts/names"))).scalars().all()
+    return UnknownAccount(f"there is no gateway account {name!r}; known: {', '.join(known) or 'none'}.")
 
 
 def _seal(credentials: dict[str, str], account: str, key: bytes) -> bytes | None:

@@ -13,6 +13,7 @@ from data.accounts import (
     ensure_simulator_account,
     read_account,
     save_account,
+    set_rate,
 )
 from data.store.migrate import prepare_store
 
@@ -111,3 +112,27 @@ def test_an_unknown_account_is_named_together_with_the_known_ones(store):
 def test_an_account_that_could_not_send_is_refused(store, change):
     with pytest.raises(BadAccount):
         save_account(store, replace(SHOP, **change), sealing_key=KEY)
+
+
+@pytest.mark.parametrize(
+    ("before", "after", "next_free_at"),
+    [(0.1, 10.0, 90.1), (10.0, 0.1, 109.9), (None, 4.0, 100.25), (4.0, None, 99.75), (4.0, 4.0, 100.0)],
+)
+def test_another_rate_counts_from_the_slot_that_was_given_out_last(store, before, after, next_free_at):
+    """Reserved until 100 s: the last slot began one distance of the old rate earlier, and stays."""
+    save_account(store, replace(SHOP, rate_mps=before), sealing_key=KEY)
+    with store.write.begin() as connection:
+        connection.execute(sa.text("update accounts set next_free_at = 100"))
+    set_rate(store, "shop", after, by="a test", now=NOW)
+    with store.read.connect() as connection:
+        found = connection.execute(sa.text("select rate_mps, next_free_at from accounts")).one()
+    assert tuple(found) == (after, pytest.approx(next_free_at))
+
+
+def test_a_rate_that_is_none_is_refused(store):
+    save_account(store, SHOP, sealing_key=KEY)
+    for wrong in (0.0, -1.0, float("inf"), float("nan")):
+        with pytest.raises(BadAccount):
+            set_rate(store, "shop", wrong, by="a test", now=NOW)
+    with pytest.raises(UnknownAccount, match="known: shop"):
+        set_rate(store, "ship", 4.0, by="a test", now=NOW)

@@ -4,6 +4,7 @@ from itertools import pairwise
 import pytest
 import sqlalchemy as sa
 
+from data.accounts import set_rate
 from gateway_clients.verdicts import rejected, unconfirmed, unsent
 from messaging.outcomes import ErrorKind, Outcome, OutcomeStatus
 from messaging.tally import BatchTally
@@ -65,6 +66,15 @@ def test_messages_leave_at_the_accounts_pace(office_of, rate_mps):
 
 def worst_second(times):
     return max(sum(1 for t in times if start <= t < start + 1) for start in times)
+
+
+@pytest.mark.parametrize(("before", "after"), [(0.1, 20.0), (20.0, 2.0)])
+def test_another_rate_takes_effect_within_two_seconds(office_of, before, after):
+    office = office_of(60, rate_mps=before)
+    office.loop.call_later(2.5, lambda: set_rate(office.bench.store, "sim", after, by="a test", now=0))
+    assert office.send().accepted == 60
+    times = [at for at, _ in office.gateway.requests if at >= 4.5]
+    assert len([at for at in times if at < 5.5]) == pytest.approx(after, abs=1)
 
 
 def test_a_claim_that_lasts_is_settled_in_parts(office_of):
