@@ -46,7 +46,7 @@ class FlowRun:
 
 
 class Orchestrator:
-    """One Prefect server. Answers 503 are asked again: its SQLite is busy now and then."""
+    """One Prefect server. A question that is answered with 503, or late, is asked again: it is busy now and then."""
 
     def __init__(self, api_url: str) -> None:
         self.api_url = api_url.rstrip("/")
@@ -147,6 +147,11 @@ class Orchestrator:
                     method, self.api_url + path, json=body, timeout=TIMEOUT_S, trust_env=False
                 )
             except httpx.HTTPError as error:
+                is_slow = (
+                    isinstance(error, httpx.TimeoutException) and method == "GET"
+                )  # asks, and starts nothing
+                if is_slow and time.monotonic() < give_up_at_s:
+                    continue
                 raise OrchestratorError(
                     f"Prefect's server at {self.api_url} does not answer ({type(error).__name__}); "
                     "start it with `tidings up`."

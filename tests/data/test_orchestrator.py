@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import threading
+import time
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 
 import pytest
@@ -35,6 +36,8 @@ def server(answers):
             body = self.rfile.read(int(self.headers.get("content-length") or 0))
             answers.asked.append((self.command, self.path, json.loads(body) if body else None))
             status, content = answers.planned.pop(0)
+            if content == "late":
+                time.sleep(0.5)
             self.send_response(status)
             self.end_headers()
             if status != 204:
@@ -82,6 +85,17 @@ def test_a_server_that_stays_busy_is_given_up(server, answers, monkeypatch):
     answers.give(503)
     with pytest.raises(OrchestratorError, match="refused /flow_runs/r1 with 503"):
         server.state_of("r1")
+
+
+def test_a_question_that_is_answered_late_is_asked_again_and_a_wish_is_not(server, answers, monkeypatch):
+    monkeypatch.setattr(orchestrator, "TIMEOUT_S", 0.2)
+    completed = {"state": {"type": "COMPLETED", "name": "Completed", "message": ""}}
+    answers.give(200, "late")
+    answers.give(200, completed)
+    assert server.state_of("r1").type == "COMPLETED"
+    answers.give(201, "late")
+    with pytest.raises(OrchestratorError, match="ReadTimeout"):
+        server.retry("r1", "why")
 
 
 def test_a_server_that_is_not_there_is_one_sentence(nobody):
