@@ -22,30 +22,20 @@ from data.readers import Source, open_source
 from data.spool import ROWS_OF_A_CHUNK, Spool
 from data.suppressions import EVERYWHERE, SuppressedPeople
 from engine.candidates import Candidates, gather_candidates
-from messaging.audience import in_source_order, keep_readable, number_audience
-from messaging.batches import n_batches, plan_batches
+from engine.writing import Writing, counted, largest_first, ranked
+from messaging.batches import n_batches
 from messaging.campaign import Campaign, Guards
 from messaging.columns import Columns, choose_columns
 from messaging.errors import TidingsError
 from messaging.masking import mask
 from messaging.plan_summary import PlanSummary
-from messaging.schemas import AUDIENCE, EXCLUDED, MESSAGES, attributes
-from messaging.segments import count_segments, not_gsm7
-from messaging.template import Template, compile_template
+from messaging.schemas import attributes
+from messaging.segments import not_gsm7
+from messaging.template import compile_template
 
 if TYPE_CHECKING:
-    from hashlib import _Hash as Digest
-
     from data.keys import Keys
     from data.store.engine import Store
-
-# MESSAGES but for what freezing adds, since it depends on the run's number.
-MESSAGES_OF_A_PLAN = pl.Schema(
-    {name: kind for name, kind in MESSAGES.items() if name not in {"message_id", "reference"}}
-)
-_SHOWN = ("msisdn", "text", "segments", "encoding", "region")  # of a sample, and what tells its kind
-_MOST_SAMPLES = 50
-TEXTS = ("text", "encoding", "segments")  # of a person, once rendered
 
 
 class GuardStopped(TidingsError):
@@ -92,7 +82,7 @@ class Plan:
 
     def samples(self, n: int = 5) -> list[Sample]:
         """Up to n messages (of 50) that differ: the longest, one of each country and encoding, then the first ones."""
-        return [Sample(mask(msisdn), *shown) for msisdn, *shown in _ranked(self._samples, n).iter_rows()]
+        return [Sample(mask(msisdn), *shown) for msisdn, *shown in ranked(self._samples, n).iter_rows()]
 
 
 def make_plan(
@@ -118,12 +108,12 @@ def make_plan(
         template = compile_template(text, fields={*attributes(source.headers), *columns.fields})
         prices = load_prices(None if campaign.gateway.prices is None else base / campaign.gateway.prices)
         candidates = _candidates(source, columns, campaign, store, keys, folder)
-    writing = _Writing(campaign, template, prices, hollow=source.hollow, folder=folder)
+    writing = Writing(campaign, template, prices, hollow=source.hollow, folder=folder)
     for people, left_out in candidates.chosen(priced_regions=prices.per_segment.keys()):
         writing.add(people, left_out)
     return Plan(
         campaign=campaign,
-        summary=writing.summary(source, columns, candidates, text),
+        summary=_summary(writing, campaign, prices, source, columns, candidates, text),
         contacts=candidates.contacts,
         rejects=candidates.rejects,
         cells=candidates.cells,
@@ -184,118 +174,46 @@ def _candidates(
     )
 
 
-class _Writing:
-    """What becomes of the people, chunk after chunk: messages, and whose text cannot be sent; and what they come to."""
-
-    def __init__(
-        self,
-        campaign: Campaign,
-        template: Template,
-        prices: Prices,
-        *,
-        hollow: list[str],
-        folder: Path | None,
-    ) -> None:
-        self._campaign = campaign
-        self._template = template
-        self._prices = prices
-        self._not_kept = [*TEXTS, *hollow]
-        self._counts = {name: Counter[str]() for name in ("reason", "encoding", "region", "segments")}
-        self._micros = 0
-        self._digest = hashlib.sha256()
-        self.excluded, self.audience, self.messages = (
-            Spool(folder, schema=schema) for schema in (EXCLUDED, AUDIENCE, MESSAGES_OF_A_PLAN)
-        )
-        self.samples = pl.DataFrame(schema={name: MESSAGES[name] for name in _SHOWN})
-
-    def add(self, people: pl.DataFrame, left_out: pl.DataFrame) -> None:
-        rendered = count_segments(self._template.render(people))
-        readable, unreadable = keep_readable(
-            people, rendered, max_segments=self._campaign.guards.max_segments
-        )
-        audience = number_audience(readable, first=self.audience.n_rows)
-        messages = _messages(audience, self._campaign, self._prices, first=self.messages.n_rows)
-        excluded = in_source_order(left_out, unreadable)
-        self._count(excluded, messages)
-        self.samples = pl.concat([self.samples, _candidates_for_samples(messages)])
-        self.excluded.append(excluded)
-        self.audience.append(audience.drop(self._not_kept))
-        self.messages.append(messages)
-
-    def _count(self, excluded: pl.DataFrame, messages: pl.DataFrame) -> None:
-        for column in (excluded["reason"], *messages.select("encoding", "region", "segments").get_columns()):
-            self._counts[column.name].update(_counted(column))
-        # In millionths, which add up to the same sum however the source is cut.
-        self._micros += int((messages["price"] * 1e6).round().cast(pl.Int64).sum())
-        _add_messages(self._digest, messages)
-
-    def summary(self, source: Source, columns: Columns, candidates: Candidates, text: str) -> PlanSummary:
-        campaign, n_messages = self._campaign, self.messages.n_rows
-        text_fingerprint = hashlib.sha256(text.encode()).hexdigest()
-        by_segments = _largest_first(self._counts["segments"])
-        rejects: Counter[str] = Counter()
-        for some in candidates.rejects:
-            rejects.update(_counted(some["rule"]))
-        return PlanSummary(
-            campaign=campaign.name,
-            source_rows=source.n_rows,
-            rejects=_largest_first(rejects),
-            contacts=candidates.contacts.n_rows,
-            excluded=_largest_first(self._counts["reason"]),
-            audience=self.audience.n_rows,
-            holdout=0,
-            messages=n_messages,
-            segments=sum(int(n) * count for n, count in by_segments.items()),
-            cost=self._micros / 1e6,
-            currency=self._prices.currency,
-            encodings=_largest_first(self._counts["encoding"]),
-            regions=_largest_first(self._counts["region"]),
-            segments_per_message={int(n): count for n, count in by_segments.items()},
-            n_batches=n_batches(n_messages, max_messages=campaign.run.batch_size),
-            batch_size=campaign.run.batch_size,
-            validity_s=campaign.run.validity_s,
-            source_fingerprint=source.fingerprint,
-            text_fingerprint=text_fingerprint,
-            plan_fingerprint=_plan_fingerprint(
-                campaign, source, self._prices, text_fingerprint, self._digest.hexdigest()
-            ),
-            failure_guards=campaign.guards.of_failures,
-            notices=[*source.notices, *_notices(campaign, self._prices, text, n_messages)],
-            read_as=source.read_as,
-            columns=columns.in_words,
-        )
-
-
-def _messages(audience: pl.DataFrame, campaign: Campaign, prices: Prices, *, first: int) -> pl.DataFrame:
-    """MESSAGES_OF_A_PLAN; no campaign has windows yet, so all may leave at once."""
-    priced = plan_batches(prices.with_prices(audience), max_messages=campaign.run.batch_size, first=first)
-    return priced.with_columns(
-        sender_id=pl.lit(campaign.message.sender_id, dtype=pl.String),
-        not_before=pl.lit(None, dtype=pl.Float64),
-        not_after=pl.lit(None, dtype=pl.Float64),
-    ).select(pl.col(name).cast(kind) for name, kind in MESSAGES_OF_A_PLAN.items())
-
-
-def _candidates_for_samples(messages: pl.DataFrame) -> pl.DataFrame:
-    """All that `_ranked` may choose among, had it the messages of all chunks."""
-    is_longest = pl.col("segments").rank("ordinal", descending=True) == 1
-    is_new_kind = pl.struct("region", "encoding").is_first_distinct()
-    is_early = pl.int_range(pl.len()) < _MOST_SAMPLES
-    return messages.select(_SHOWN).filter(is_longest | is_new_kind | is_early)
-
-
-def _ranked(messages: pl.DataFrame, n: int) -> pl.DataFrame:
-    return (
-        messages.lazy()
-        .with_row_index("at")
-        .with_columns(
-            is_longest=pl.col("segments").rank("ordinal", descending=True) == 1,
-            is_new_kind=pl.struct("region", "encoding").is_first_distinct(),
-        )
-        .sort("is_longest", "is_new_kind", "at", descending=[True, True, False], maintain_order=True)
-        .head(min(n, _MOST_SAMPLES))
-        .select(_SHOWN[:4])
-        .collect()
+def _summary(
+    writing: Writing,
+    campaign: Campaign,
+    prices: Prices,
+    source: Source,
+    columns: Columns,
+    candidates: Candidates,
+    text: str,
+) -> PlanSummary:
+    n_messages = writing.messages.n_rows
+    text_fingerprint = hashlib.sha256(text.encode()).hexdigest()
+    by_segments = largest_first(writing.counts["segments"])
+    rejects: Counter[str] = Counter()
+    for some in candidates.rejects:
+        rejects.update(counted(some["rule"]))
+    return PlanSummary(
+        campaign=campaign.name,
+        source_rows=source.n_rows,
+        rejects=largest_first(rejects),
+        contacts=candidates.contacts.n_rows,
+        excluded=largest_first(writing.counts["reason"]),
+        audience=writing.audience.n_rows,
+        holdout=0,
+        messages=n_messages,
+        segments=sum(int(n) * count for n, count in by_segments.items()),
+        cost=writing.cost,
+        currency=prices.currency,
+        encodings=largest_first(writing.counts["encoding"]),
+        regions=largest_first(writing.counts["region"]),
+        segments_per_message={int(n): count for n, count in by_segments.items()},
+        n_batches=n_batches(n_messages, max_messages=campaign.run.batch_size),
+        batch_size=campaign.run.batch_size,
+        validity_s=campaign.run.validity_s,
+        source_fingerprint=source.fingerprint,
+        text_fingerprint=text_fingerprint,
+        plan_fingerprint=_plan_fingerprint(campaign, source, prices, text_fingerprint, writing.fingerprint),
+        failure_guards=campaign.guards.of_failures,
+        notices=[*source.notices, *_notices(campaign, prices, text, n_messages)],
+        read_as=source.read_as,
+        columns=columns.in_words,
     )
 
 
@@ -331,22 +249,6 @@ def _plan_fingerprint(
         "messages": messages_fingerprint,
     }
     return hashlib.sha256(json.dumps(parts, sort_keys=True).encode()).hexdigest()
-
-
-def _add_messages(digest: Digest, messages: pl.DataFrame) -> None:
-    """Every person and text, in order. Lengths stand before the texts, so that no two lists spell the same."""
-    entry = pl.format("{}{}:{}", "person_key", pl.col("text").str.len_bytes(), "text")
-    for some in messages.select(entry=entry).iter_slices(50_000):
-        digest.update("".join(some["entry"]).encode())
-
-
-def _counted(column: pl.Series) -> dict[str, int]:
-    """How often each value stands there."""
-    return {str(value): int(n) for value, n in column.rename("value").value_counts().iter_rows()}
-
-
-def _largest_first(counts: Counter[str]) -> dict[str, int]:
-    return dict(sorted(counts.items(), key=lambda item: (-item[1], item[0])))
 
 
 def _objection(guards: Guards, summary: PlanSummary) -> str | None:
