@@ -58,6 +58,15 @@ accounts = sa.Table(
     sa.Column("receipt_cursor", sa.Text, comment="where the next pull of receipts goes on"),
 )
 
+connections = sa.Table(
+    "connections",
+    metadata,
+    sa.Column("connection", sa.Text, primary_key=True, comment="what campaign files call it"),
+    sa.Column("kind", sa.Text, nullable=False, comment="sql | http"),
+    sa.Column("settings", sa.Text, nullable=False, server_default="{}"),
+    sa.Column("secret", sa.LargeBinary, comment="sealed: the URL of a database, the token of an HTTP source"),
+)
+
 runs = sa.Table(
     "runs",
     metadata,

@@ -27,6 +27,19 @@ def upgrade() -> None:
         sa.PrimaryKeyConstraint("account"),
     )
     op.create_table(
+        "connections",
+        sa.Column("connection", sa.Text(), nullable=False, comment="what campaign files call it"),
+        sa.Column("kind", sa.Text(), nullable=False, comment="sql | http"),
+        sa.Column("settings", sa.Text(), server_default="{}", nullable=False),
+        sa.Column(
+            "secret",
+            sa.LargeBinary(),
+            nullable=True,
+            comment="sealed: the URL of a database, the token of an HTTP source",
+        ),
+        sa.PrimaryKeyConstraint("connection"),
+    )
+    op.create_table(
         "audit_log",
         sa.Column("entry", sa.BigInteger().with_variant(sa.Integer(), "sqlite"), nullable=False),
         sa.Column("at", sa.Double(), nullable=False),

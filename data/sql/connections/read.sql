@@ -1,0 +1,4 @@
+-- connections/read.sql · grain: the one row of :connection, or none
+select connection, kind, settings, secret
+from connections
+where connection = :connection
