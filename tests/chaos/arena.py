@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import time
 from collections import Counter
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -160,17 +160,17 @@ def n_undecided(instance: Instance, run: int) -> int:
     return terms["in_flight"] + terms["not_yet_claimed"] + terms["unsent"]
 
 
-def judge(instance: Instance, run: int, simulator_url: str) -> Verdict:
-    """Hold the run's files, the simulator's log and the ledger against each other."""
-    planned = _planned(instance, run)
+def judge(instance: Instance, runs: Sequence[int], simulator_url: str) -> Verdict:
+    """Hold the runs' files, the log of the simulator that took nothing else, and the ledger against each other."""
+    planned = {reference for run in runs for reference in _planned(instance, run)}
     received = received_by(simulator_url)
-    admitted = _admitted(instance, run)
+    admitted = {status: _admitted(instance, runs, status) for status in OutcomeStatus}
     # Not what the ledger calls accepted: that must be in the simulator's log, or somebody was lost.
     accounted = set(received).union(
         *(admitted[s] for s in OutcomeStatus if s not in {OutcomeStatus.ACCEPTED, OutcomeStatus.IN_FLIGHT})
     )
     in_doubt = admitted[OutcomeStatus.UNCONFIRMED]
-    by_kill = in_doubt & _given_up(instance, run)
+    by_kill = in_doubt & _admitted(instance, runs, OutcomeStatus.UNCONFIRMED, " and error_kind is null")
     return Verdict(
         messages=len(planned),
         received=len(received),
@@ -182,8 +182,8 @@ def judge(instance: Instance, run: int, simulator_url: str) -> Verdict:
         unconfirmed_really_sent=len(in_doubt & set(received)),
         unconfirmed_by_kill=len(by_kill),
         unconfirmed_by_kill_sent=len(by_kill & set(received)),
-        stale_claims=_stale_claims(instance, run),
-        is_balanced=is_balanced(instance, run),
+        stale_claims=sum(_stale_claims(instance, run) for run in runs),
+        is_balanced=all(is_balanced(instance, run) for run in runs),
     )
 
 
@@ -204,26 +204,18 @@ def _ask(simulator_url: str, path: str) -> httpx.Response:
     return answer
 
 
-def _admitted(instance: Instance, run: int) -> dict[OutcomeStatus, set[str]]:
-    query = "select status, batch, row from outcomes where run = :run"
-    return {
-        status: _references(instance, run, f"{query} and status = {int(status)}") for status in OutcomeStatus
-    }
-
-
-def _given_up(instance: Instance, run: int) -> set[str]:
-    return _references(
-        instance,
-        run,
-        "select status, batch, row from outcomes where run = :run and status = 4 and error_kind is null",
-    )
-
-
-def _references(instance: Instance, run: int, query: str) -> set[str]:
-    with instance.store.read.connect() as connection:
-        rows = connection.execute(sa.text(query), {"run": run}).all()
+def _admitted(
+    instance: Instance, runs: Sequence[int], status: OutcomeStatus, condition: str = ""
+) -> set[str]:
+    """The references that the ledger calls so."""
+    query = f"select batch, row from outcomes where run = :run and status = :status{condition}"
     sealer = Sealer(instance.keys.references)
-    return set(sealer.seal_many(run, [r.batch for r in rows], [r.row for r in rows]))
+    found: set[str] = set()
+    with instance.store.read.connect() as connection:
+        for run in runs:
+            rows = connection.execute(sa.text(query), {"run": run, "status": int(status)}).all()
+            found.update(sealer.seal_many(run, [r.batch for r in rows], [r.row for r in rows]))
+    return found
 
 
 def _stale_claims(instance: Instance, run: int) -> int:

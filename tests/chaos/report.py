@@ -31,6 +31,7 @@ class Report:
     kills_by_phase: Counter[Phase] = field(default_factory=Counter)
     by_mode: dict[tuple[str, bool], Counter[str]] = field(default_factory=dict)
     n_unproven: int = 0  # kills of a sender whose phase no evidence shows
+    under_prefect: Counter[str] = field(default_factory=Counter)  # kills, by what was killed
     n_stops: int = 0
     n_cuts: int = 0
     n_breaks: int = 0
@@ -50,6 +51,10 @@ class Report:
                 self.n_unproven += 1
             else:
                 self.kills_by_phase[phase] += 1
+
+    def count_under_prefect(self, kills: Counter[str]) -> None:
+        with self._lock:
+            self.under_prefect.update(kills)
 
     def count_audit(self, *, is_balanced: bool) -> None:
         with self._lock:
@@ -108,6 +113,7 @@ class Report:
             "audits": self.audits,
             "audits_balanced": self.audits_balanced,
             "kills_without_proof_of_phase": self.n_unproven,
+            "kills_under_prefect": dict(self.under_prefect),
             "claims_under_a_stale_fence": total["stale_claims"],
             "sleepers": self.n_stops,
             "connections_cut": self.n_cuts,

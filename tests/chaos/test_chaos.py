@@ -75,13 +75,13 @@ def take(simulator, reference, row):
 
 def test_the_judge_finds_nothing_where_nothing_is(sent, simulator):
     instance, run, _ = sent
-    assert judge(instance, run, simulator.url).is_kept
+    assert judge(instance, [run], simulator.url).is_kept
 
 
 def test_the_judge_sees_a_second_copy(sent, simulator):
     instance, run, references = sent
     take(simulator, references[0], 0)
-    verdict = judge(instance, run, simulator.url)
+    verdict = judge(instance, [run], simulator.url)
     assert (verdict.duplicates_by_reference, verdict.duplicates_by_number) == (1, 1)
 
 
@@ -90,21 +90,21 @@ def test_the_judge_sees_who_is_called_accepted_and_never_reached_the_gateway(sen
     simulator.reset()
     for row in range(3):
         take(simulator, references[row], row)
-    assert judge(instance, run, simulator.url).lost == 1
+    assert judge(instance, [run], simulator.url).lost == 1
 
 
 def test_the_judge_sees_what_was_received_and_is_called_unsent(sent, simulator):
     instance, run, _ = sent
     with instance.store.write.begin() as connection:
         connection.execute(sa.text("update outcomes set status = 3 where row = 2"))
-    verdict = judge(instance, run, simulator.url)
+    verdict = judge(instance, [run], simulator.url)
     assert (verdict.hidden, verdict.lost) == (1, 0)
 
 
 def test_the_judge_sees_a_message_that_nobody_planned(sent, simulator):
     instance, run, _ = sent
     take(simulator, "a stranger", 9)
-    assert judge(instance, run, simulator.url).hidden == 1
+    assert judge(instance, [run], simulator.url).hidden == 1
 
 
 def test_the_judge_sees_a_claim_under_a_stale_fence(sent, simulator):
@@ -117,4 +117,4 @@ def test_the_judge_sees_a_claim_under_a_stale_fence(sent, simulator):
     with instance.store.write.begin() as connection:
         for claim_no, fence in enumerate((1, 3, 2)):
             connection.execute(sa.text(claim), {"run": run, "claim_no": claim_no, "fence": fence})
-    assert judge(instance, run, simulator.url).stale_claims == 1
+    assert judge(instance, [run], simulator.url).stale_claims == 1

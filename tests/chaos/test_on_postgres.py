@@ -40,7 +40,7 @@ def test_four_processes_share_a_run_and_nobody_gets_it_twice(postgres, simulator
             for seed in range(4)
         ]
         assert {sender.wait() for sender in senders} <= {EXIT_DONE, EXIT_BUSY}
-        verdict = judge(instance, run, simulator.url)
+        verdict = judge(instance, [run], simulator.url)
         assert verdict.is_kept
         assert (verdict.received, verdict.unconfirmed) == (N_MESSAGES, 0)
         assert all(n_claims_of(instance, run, sender) for sender in senders)

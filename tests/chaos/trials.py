@@ -84,7 +84,7 @@ class Trial:
             run = freeze_a_run(instance, n_messages=self._mode.n_messages, batch_size=self._mode.batch_size)
             with self._cutting(instance):
                 self._send(instance, run, n_kills)
-            verdict = judge(instance, run, self._around.simulator)
+            verdict = judge(instance, [run], self._around.simulator)
             self._keep_log_of_failure(var_dir, verdict)
         self._report.add(self._mode.name, self._has_flight_record, self._kills, verdict)
         return self._kills
