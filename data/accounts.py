@@ -2,17 +2,15 @@
 
 from __future__ import annotations
 
-import secrets
 from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Any
 
 import orjson
 import sqlalchemy as sa
-from cryptography.exceptions import InvalidTag
-from cryptography.hazmat.primitives.ciphers.aead import AESGCM
 
 from data.audit_log import log_decision
 from data.ledger.locking import lock_ledger
+from data.sealing import SealBroken, seal, unseal
 from data.sql import sql
 from messaging.errors import TidingsError
 
@@ -25,8 +23,6 @@ SIMULATOR_ACCOUNT = "sim"
 SIMULATOR_KIND = "simulator"
 
 _DEFAULT_CONCURRENCY = 50
-_SEAL_VERSION = b"\x01"  # AES-256-GCM: version, 12 bytes of nonce, ciphertext with its tag
-_NONCE_BYTES = 12
 
 
 class UnknownAccount(TidingsError):
@@ -92,7 +88,7 @@ def save_account(store: Store, account: Account, *, sealing_key: bytes) -> None:
         "account": account.account,
         "kind": account.kind,
         "settings": orjson.dumps(account.settings).decode(),
-        "credentials": _seal(account.credentials, account.account, sealing_key),
+        "credentials": seal(account.credentials, name=account.account, key=sealing_key),
         "rate_mps": account.rate_mps,
         "concurrency": account.concurrency,
     }
@@ -153,25 +149,11 @@ def _unknown(connection: Connection, name: str) -> UnknownAccount:
     return UnknownAccount(f"there is no gateway account {name!r}; known: {', '.join(known) or 'none'}.")
 
 
-def _seal(credentials: dict[str, str], account: str, key: bytes) -> bytes | None:
-    """Bound to the account's name, so that a row copied to another account does not open there."""
-    if not credentials:
-        return None
-    nonce = secrets.token_bytes(_NONCE_BYTES)
-    return _SEAL_VERSION + nonce + AESGCM(key).encrypt(nonce, orjson.dumps(credentials), account.encode())
-
-
 def _open(sealed: bytes | None, account: str, key: bytes) -> dict[str, str]:
-    if sealed is None:
-        return {}
-    version, nonce, ciphertext = sealed[:1], sealed[1 : 1 + _NONCE_BYTES], sealed[1 + _NONCE_BYTES :]
     try:
-        if version != _SEAL_VERSION:
-            raise InvalidTag
-        opened: dict[str, str] = orjson.loads(AESGCM(key).decrypt(nonce, ciphertext, account.encode()))
-    except (InvalidTag, ValueError):
+        return unseal(sealed, name=account, key=key)
+    except SealBroken:
         raise CredentialsSealed(
             f"the credentials of gateway account {account} do not open with the sealing key in use; "
             "restore var/keys/sealing (or TIDINGS_SEALING_KEY), or enter the credentials again."
         ) from None
-    return opened
