@@ -6,6 +6,8 @@ from pathlib import Path
 import pytest
 
 from data.store.migrate import prepare_store
+from tests.conftest import Simulator
+from tests.engine.doubtful import House, make_house
 from tests.engine.planning import NOW, Desk
 
 
@@ -17,3 +19,16 @@ def desk(tmp_path: Path) -> Iterator[Desk]:
     desk.source()
     yield desk
     store.close()
+
+
+@pytest.fixture
+def house(tmp_path: Path, simulator: Simulator) -> Iterator[House]:
+    """Whatever a test does, nobody may get anything twice."""
+    yield from make_house(f"sqlite:///{tmp_path / 'store.db'}", tmp_path, simulator)
+
+
+@pytest.fixture(params=["sqlite", "postgresql"])
+def either_house(request: pytest.FixtureRequest, tmp_path: Path, simulator: Simulator) -> Iterator[House]:
+    is_postgres = request.param == "postgresql"
+    url = request.getfixturevalue("postgres_url") if is_postgres else f"sqlite:///{tmp_path / 'store.db'}"
+    yield from make_house(url, tmp_path, simulator)
