@@ -156,7 +156,7 @@ class Simulation:
             world.counts[f"ended {tally.ended}"] += 1
             self._look_at_tally(ref, tally)
             if tally.ended == BUSY or world.run_state is not RunState.SENDING:
-                await worker.pass_time(draw.uniform(0.5, world.scenario.rules.lease_s))
+                await worker.pass_time(draw.uniform(0.2, 1) * world.scenario.rules.lease_s)
 
     async def _send(
         self, worker: Worker, ref: BatchRef, owner: str, lanes: Lanes, client: SimulatedClient, stop: StopSign
@@ -220,6 +220,7 @@ class Simulation:
 
     def _kill(self, victim: Worker) -> None:
         victim.is_dead = True  # before its tasks learn of it: their clean-ups reach nothing any more
+        self.world.dead.add(victim.name)
         self.lives[victim.name].cancel()
         self.world.counts["crashes"] += 1
         self.world.note(f"{victim.name} crashes")

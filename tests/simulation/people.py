@@ -13,6 +13,7 @@ from engine.closing import close_again, close_run, reopen_run
 from engine.resolving import resolve_run
 from engine.run_control import cancel_run, pause_run, resume_run, stop_leftovers
 from messaging.runs import RunState
+from tests.simulation.books import UNSENT
 from tests.simulation.memory_store import ACCOUNT, RUN
 from tests.simulation.planned import SENDER_ID
 from tests.simulation.scenario import NEVER
@@ -49,9 +50,13 @@ class People:
         n_commits = -1
         while True:
             await asyncio.sleep(FLOW_LOOKS_EVERY_S)
-            if n_commits != self._world.counts["commits"]:
+            books, counts = self._world.books, self._world.counts
+            is_over = books.n_open == books.n_with(UNSENT)
+            if n_commits != counts["commits"] and (is_over or self._draw.random() < 0.1):
                 self.close()
-            n_commits = self._world.counts["commits"]
+            n_commits = counts["commits"]
+            if is_over and books.n_open and self._draw.random() < 0.3:
+                self.retry()
 
     def close(self) -> None:
         if self._world.run_state is RunState.CANCELLED:

@@ -12,7 +12,7 @@ SEEDS = 300
 
 
 @pytest.mark.slow
-@pytest.mark.timeout(300)
+@pytest.mark.timeout(900)
 def test_every_promise_is_kept_whatever_breaks():
     played = Played()
     for chunk in play_many(range(SEEDS), n_processes=2):

@@ -17,7 +17,7 @@ from data.ledger.settling import settle
 from data.ledger.tallying import tally_batch
 from messaging.batches import BatchRef
 from messaging.tally import BatchTally
-from tests.simulation.world import Changes, Check, World
+from tests.simulation.world import Changes, Check, Held, World
 
 
 class Worker:
@@ -82,9 +82,15 @@ class WorkerLedger:
         flights: Any = self._world.flights
 
         def take_batch(connection: sa.Connection, now: float) -> Lease | Busy:
+            nonlocal held
+            held = self._world.lease_of(ref)
             return take(connection, ref, owner, self._rules, now, flights=flights)
 
-        taken: Lease | Busy = await self._ask(take_batch)
+        def check(answer: Lease | Busy, changes: Changes) -> None:
+            self._world.check_taken(held, owner, answer)
+
+        held: Held | None = None
+        taken: Lease | Busy = await self._ask(take_batch, check=check)
         return taken
 
     async def claim(self, request: ClaimRequest) -> Claim | Wait | Ended:
