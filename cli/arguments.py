@@ -135,6 +135,9 @@ RunName = Annotated[
         metavar="RUN", help="A run's number or key; the latest when left out.", show_default=False
     ),
 ]
+ConnectionName = Annotated[
+    str, typer.Argument(metavar="NAME", help="What campaign files call it.", show_default=False)
+]
 OneRun = Annotated[str, typer.Argument(metavar="RUN", help="A run's number or key.", show_default=False)]
 
 

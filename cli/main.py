@@ -38,6 +38,9 @@ def plan(
     template: arg.Template = None,
     region: arg.Region = None,
     phone: arg.Phone = None,
+    separator: arg.Separator = None,
+    encoding: arg.Encoding = None,
+    sheet: arg.Sheet = None,
     sender: arg.Sender = None,
     gateway: arg.GatewayAccount = None,
     consent: arg.ConsentNote = None,
@@ -57,6 +60,9 @@ def plan(
         template=template,
         region=region,
         phone=phone,
+        separator=separator,
+        encoding=encoding,
+        sheet=sheet,
         sender=sender,
         gateway=gateway,
         consent=consent,
@@ -75,6 +81,9 @@ def send(
     template: arg.Template = None,
     region: arg.Region = None,
     phone: arg.Phone = None,
+    separator: arg.Separator = None,
+    encoding: arg.Encoding = None,
+    sheet: arg.Sheet = None,
     sender: arg.Sender = None,
     gateway: arg.GatewayAccount = None,
     consent: arg.ConsentNote = None,
@@ -93,6 +102,9 @@ def send(
         template=template,
         region=region,
         phone=phone,
+        separator=separator,
+        encoding=encoding,
+        sheet=sheet,
         sender=sender,
         gateway=gateway,
         consent=consent,
@@ -295,6 +307,54 @@ def restore(
     from cli.restore import restore as run
 
     raise typer.Exit(run(source, keys=keys, as_json=as_json))
+
+
+connection_app = typer.Typer(
+    name="connection", help="Databases and services that campaigns read from.", no_args_is_help=True
+)
+app.add_typer(connection_app)
+
+
+@connection_app.command("add")
+def connection_add(
+    name: arg.ConnectionName,
+    url: Annotated[
+        str | None,
+        typer.Option(help="Of a service: https://host. Left out: a database, whose URL is the secret."),
+    ] = None,
+    header: Annotated[str, typer.Option(help="What carries the token of a service.")] = "Authorization",
+    time_limit: Annotated[float, typer.Option(metavar="SECONDS", help="For one reading.")] = 600,
+    private: Annotated[
+        bool, typer.Option("--private", help="The service may live at an address that is not public.")
+    ] = False,
+    as_json: arg.Json = False,
+) -> None:
+    """Keep a connection, sealed. The secret is read from standard input, or TIDINGS_CONNECTION_SECRET."""
+    from cli.connection import add as run
+
+    raise typer.Exit(
+        run(name, url=url, header=header, time_limit_s=time_limit, private=private, as_json=as_json)
+    )
+
+
+@connection_app.command("test")
+def connection_test(
+    name: arg.ConnectionName,
+    path: Annotated[str, typer.Option(help="Of a service: what to ask for.")] = "/",
+    as_json: arg.Json = False,
+) -> None:
+    """Ask whether it answers; ends with 1 when it does not."""
+    from cli.connection import test as run
+
+    raise typer.Exit(run(name, path=path, as_json=as_json))
+
+
+@connection_app.command("list")
+def connection_list(as_json: arg.Json = False) -> None:
+    """List the connections by name; secrets stay sealed."""
+    from cli.connection import list_all as run
+
+    raise typer.Exit(run(as_json=as_json))
 
 
 def main() -> None:

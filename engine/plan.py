@@ -9,7 +9,6 @@ import hashlib
 import json
 from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
-from contextlib import AbstractContextManager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -18,9 +17,10 @@ import polars as pl
 
 from data.definitions import read_template
 from data.prices import Prices, load_prices
-from data.readers import Source, open_source
+from data.readers import Source
 from data.spool import ROWS_OF_A_CHUNK, Spool
 from data.suppressions import EVERYWHERE, SuppressedPeople
+from engine.audience_source import open_audience
 from engine.candidates import Candidates, gather_candidates
 from engine.writing import Writing, counted, largest_first, ranked
 from messaging.batches import n_batches
@@ -98,10 +98,18 @@ def make_plan(
 
     folder: where what a large plan needs is put aside (data.spool). How a source is cut into chunks changes nothing of
     its plan.
-    Raises SourceError, CampaignError, TemplateError and PricesError for what cannot be read. A guard stops no plan:
+    Raises SourceError, CampaignError, TemplateError, PricesError, UnknownConnection and ConnectionSealed for what
+    cannot be read. A guard stops no plan:
     it is to be looked at (Plan.stopped_by); freezing refuses it.
     """
-    with _source(campaign, base, folder, rows_per_chunk) as source:
+    with open_audience(
+        campaign.audience,
+        base=base,
+        store=store,
+        sealing_key=keys.sealing,
+        folder=folder,
+        rows_per_chunk=rows_per_chunk,
+    ) as source:
         # Before anybody is looked at: a misspelt field is the campaign's mistake, not that of each of its people.
         text = read_template(campaign, base)
         columns = _columns(source, campaign)
@@ -123,20 +131,6 @@ def make_plan(
         fields=[name for name in columns.fields if name not in source.headers],
         headers={name: written for name, written in source.headers.items() if name not in source.hollow},
         _samples=writing.samples,
-    )
-
-
-def _source(
-    campaign: Campaign, base: Path, folder: Path | None, rows_per_chunk: int
-) -> AbstractContextManager[Source]:
-    audience = campaign.audience
-    return open_source(
-        base / Path(audience.file).expanduser(),
-        separator=audience.separator,
-        encoding=audience.encoding,
-        sheet=audience.sheet,
-        folder=folder,
-        rows_per_chunk=rows_per_chunk,
     )
 
 

@@ -56,12 +56,22 @@ DurationS = Annotated[int, BeforeValidator(read_duration), Field(ge=0)]
 
 
 class Audience(Section):
-    """Where the people come from. Columns are named as the source writes them; left out, they are recognised."""
+    """Where the people come from: a file, or a named connection to a database (query) or a service (path).
 
-    file: str = Field(
+    Columns are named as the source writes them; left out, they are recognised.
+    """
+
+    file: str | None = Field(
+        None,
         min_length=1,
         description="CSV, XLSX, Parquet or JSON lines, also in gzip or zip; relative to the campaign file",
     )
+    connection: str | None = Field(None, min_length=1, description="its name: `tidings connection list`")
+    query: str | None = Field(None, min_length=1, description="of a database: one select")
+    path: str | None = Field(None, min_length=1, description="of a service: its first page, with parameters")
+    rows: str = Field("", description="of a service: where the list stands in an answer, such as results")
+    next: str = Field("", description="of a service: where the next page stands, such as paging.next.after")
+    next_parameter: str = Field("", description="of a service: what that is sent as; else it is an address")
     region: str | None = Field(None, description="country of numbers written without one, as two letters")
     phone: str | None = Field(None, description="column with the number")
     country: str | None = Field(None, description="column with the country of each number")
@@ -77,6 +87,16 @@ class Audience(Section):
     separator: str | None = Field(None, min_length=1, max_length=1)
     encoding: str | None = None
     sheet: str | None = None
+
+    @model_validator(mode="after")
+    def _has_one_source(self) -> Audience:
+        if (self.file is None) == (self.connection is None):
+            raise ValueError("give either a file or a connection")
+        if self.connection is not None and (self.query is None) == (self.path is None):
+            raise ValueError("give a connection either a query (of a database) or a path (of a service)")
+        if self.file is not None and (self.query is not None or self.path is not None):
+            raise ValueError("query and path belong to a connection, not to a file")
+        return self
 
     @property
     def fields(self) -> dict[str, str]:

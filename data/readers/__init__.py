@@ -1,4 +1,4 @@
-"""Sources of contacts to rows of text: CSV of any kind, XLSX, Parquet, JSON lines, also packed by gzip or zip.
+"""Sources of contacts to rows of text: CSV of any kind, XLSX, Parquet, JSON lines, also packed; databases; services.
 
 Nothing is guessed in silence and no row gets lost: what was found without being told is shown, and a row that cannot
 be read is a reject.
@@ -13,6 +13,7 @@ from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
 from io import BufferedReader
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import polars as pl
 
@@ -20,13 +21,18 @@ from data.readers.archives import is_zip_of_a_file, unpack_gzip, unpack_zip
 from data.readers.csv_text import read_csv
 from data.readers.excel import read_excel
 from data.readers.grid import Found, Grid, ReadRule, Told
+from data.readers.http_pages import Pages, pages_grid
 from data.readers.json_lines import read_json_lines
 from data.readers.parquet import read_parquet
 from data.readers.source import Source
+from data.readers.sql_query import query_grid
 from data.spool import ROWS_OF_A_CHUNK
 from messaging.errors import SourceError
 
-__all__ = ["ReadRule", "SmallSource", "Source", "open_source", "read_source"]
+if TYPE_CHECKING:
+    from data.connections import Connection
+
+__all__ = ["ReadRule", "SmallSource", "Source", "open_connection", "open_source", "read_source"]
 
 _HEAD_BYTES = 512
 
@@ -60,6 +66,31 @@ def open_source(
             raise SourceError(
                 f"{path.name} was changed while it was being read. Try again when it is complete."
             )
+
+
+@contextmanager
+def open_connection(
+    connection: Connection,
+    wanted: str | Pages,
+    *,
+    folder: Path | None = None,
+    rows_per_chunk: int = ROWS_OF_A_CHUNK,
+) -> Iterator[Source]:
+    """One reading of a named connection: the query of a database, or the pages of a service. Otherwise as open_source."""
+    if connection.kind != ("sql" if isinstance(wanted, str) else "http"):
+        what = (
+            "a database: give [audience] query"
+            if connection.kind == "sql"
+            else "a service: give [audience] path"
+        )
+        raise SourceError(f"the connection {connection.name} is {what}.")
+    grids = (
+        query_grid(connection, wanted)
+        if isinstance(wanted, str)
+        else pages_grid(connection, wanted, folder=folder)
+    )
+    with grids as grid:
+        yield Source(grid, name=connection.name, folder=folder, rows_per_chunk=rows_per_chunk)
 
 
 @dataclass(frozen=True, slots=True)

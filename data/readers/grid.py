@@ -5,9 +5,16 @@ from __future__ import annotations
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 from enum import StrEnum
-from typing import BinaryIO
+from typing import BinaryIO, Protocol
 
 import polars as pl
+
+
+class Digest(Protocol):
+    """One of hashlib's."""
+
+    def update(self, data: bytes, /) -> None: ...
+    def hexdigest(self) -> str: ...
 
 
 class ReadRule(StrEnum):
@@ -60,6 +67,7 @@ class Grid:
     pieces: Iterator[Piece]
     read_as: str
     notices: list[str] = field(default_factory=list)
+    digest: Digest | None = None  # of what was read, where there is no file to take one of
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

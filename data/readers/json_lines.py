@@ -9,8 +9,9 @@ from typing import Any
 import polars as pl
 
 from data.readers.encodings import find_encoding, utf8_blocks
-from data.readers.grid import Found, Grid, Piece, ReadRule, Told, UnreadRow, column_names
+from data.readers.grid import Found, Grid, Piece, ReadRule, Told, UnreadRow
 from data.readers.tape import Tape
+from data.readers.values import as_text, rows_of_text
 from messaging.errors import SourceError
 
 _ROWS_OF_A_PIECE = 20_000
@@ -43,15 +44,6 @@ def read_json_lines(file: Found, told: Told) -> Grid:
     )
 
 
-def rows_of_objects(numbers: list[int], objects: list[dict[str, Any]], keys: list[str]) -> pl.DataFrame:
-    """A Piece's frame of numbered objects."""
-    columns = [
-        pl.Series(name, [_as_text(one.get(key)) for one in objects], dtype=pl.String)
-        for name, key in zip(column_names(len(keys)), keys, strict=True)
-    ]
-    return pl.DataFrame([pl.Series("source_row", numbers, dtype=pl.UInt32), *columns])
-
-
 def _pieces(tape: Tape, keys: list[str]) -> Iterator[Piece]:
     numbers: list[int] = []
     objects: list[dict[str, Any]] = []
@@ -65,9 +57,9 @@ def _pieces(tape: Tape, keys: list[str]) -> Iterator[Piece]:
             numbers.append(tape.n_lines)
             objects.append(one)
         if len(objects) + len(unread) == _ROWS_OF_A_PIECE:
-            yield Piece(rows_of_objects(numbers, objects, keys), unread)
+            yield Piece(_frame(numbers, objects, keys), unread)
             numbers, objects, unread = [], [], []
-    yield Piece(rows_of_objects(numbers, objects, keys), unread)
+    yield Piece(_frame(numbers, objects, keys), unread)
 
 
 def _objects(tape: Tape) -> Iterator[dict[str, Any] | None]:
@@ -86,9 +78,5 @@ def _object(line: str) -> dict[str, Any] | None:
     return value if isinstance(value, dict) else None
 
 
-def _as_text(value: object) -> str | None:
-    if value is None or value == "":
-        return None
-    if isinstance(value, bool):
-        return "true" if value else "false"
-    return value if isinstance(value, str) else json.dumps(value, ensure_ascii=False)
+def _frame(numbers: list[int], objects: list[dict[str, Any]], keys: list[str]) -> pl.DataFrame:
+    return rows_of_text(numbers, [[as_text(one.get(key)) for one in objects] for key in keys])

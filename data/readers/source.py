@@ -20,9 +20,10 @@ _MARKS = (
 
 
 class Source:
-    """A source, read once from its front to its end: only then notices, rejects, n_rows and hollow are complete.
+    """A source, read once from its front to its end: only then notices, rejects, n_rows, hollow
+    and, where there is no file, fingerprint are complete.
 
-    headers: cleaned name → as written. fingerprint: SHA-256 of the bytes. read_as: format, encoding, separator, sheet,
+    headers: cleaned name → as written. fingerprint: SHA-256 of the file's bytes, or of the rows. read_as: format, encoding, separator, sheet,
     as found or told. hollow: columns without a name in which nothing stands, so that they are none.
     """
 
@@ -31,7 +32,7 @@ class Source:
         grid: Grid,
         *,
         name: str,
-        fingerprint: str,
+        fingerprint: str = "",
         folder: Path | None = None,
         rows_per_chunk: int = ROWS_OF_A_CHUNK,
     ) -> None:
@@ -44,7 +45,7 @@ class Source:
         self.headers, self._notices = clean_headers(grid.header[self._n_marks :])
         self.hollow = [one for one, written in self.headers.items() if not written]
         self.name = name
-        self.fingerprint = fingerprint
+        self._fingerprint = fingerprint
         self.read_as = grid.read_as
 
     def chunks(self) -> Iterator[pl.DataFrame]:
@@ -59,6 +60,10 @@ class Source:
             del chunk  # or it would stay until the next one is there
         if not self.n_rows:
             raise SourceError(f"{self.name}: there is a header row but no contact below it. Export it again.")
+
+    @property
+    def fingerprint(self) -> str:
+        return self._grid.digest.hexdigest() if self._grid.digest else self._fingerprint
 
     @property
     def n_rows(self) -> int:

@@ -1,10 +1,15 @@
+import sqlite3
+from contextlib import closing
+
 import polars as pl
 import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
+from data.connections import Connection, UnknownConnection, save_connection
 from data.suppressions import Suppression, suppress
 from engine.plan import make_plan
+from messaging.campaign import CampaignError
 from messaging.errors import TidingsError
 from messaging.sealed import person_key
 from tests.engine.planning import KEYS, NOW, mobiles
@@ -238,3 +243,29 @@ def test_a_template_says_first_name_whatever_the_source_calls_it(desk):
     assert plan.summary.columns == {"phone": "Handy", "due": "Fälligkeit", "first_name": "Vorname"}
     assert plan.summary.read_as == "CSV, UTF-8, separated by semicolon"
     assert plan.audience.frame.select("due", "first_name", "vorname").row(0) == ("Montag", "Ann", "Ann")
+
+
+def test_a_plan_reads_its_people_from_a_named_connection(desk):
+    path = desk.base / "crm.db"
+    with closing(sqlite3.connect(path)) as crm:
+        crm.execute("create table people as select '07400 123001' as phone, 'Ann' as first_name")
+        crm.commit()
+    save_connection(
+        desk.store, Connection(name="crm", kind="sql", url=f"sqlite:///{path}"), sealing_key=KEYS.sealing
+    )
+    audience = {"connection": "crm", "query": "select * from people", "region": "GB"}
+    plan = desk.plan("Hi {{ first_name }}", audience=audience)
+    assert plan.messages.frame["text"].to_list() == ["Hi Ann"]
+    assert plan.summary.source_fingerprint == desk.plan("Hi", audience=audience).summary.source_fingerprint
+    with pytest.raises(UnknownConnection, match="erp"):
+        desk.plan(audience={**audience, "connection": "erp"})
+
+
+@pytest.mark.parametrize(
+    "audience",
+    [{}, {"file": "a", "connection": "b", "query": "c"}, {"connection": "b"}, {"file": "a", "query": "c"},
+     {"connection": "b", "query": "c", "path": "/"}],
+)  # fmt: skip
+def test_an_audience_has_one_source(desk, audience):
+    with pytest.raises(CampaignError, match=r"^audience: "):
+        desk.plan(audience=audience)
