@@ -54,11 +54,15 @@ class LastWords:
 
 
 class Executioner:
-    """Counts the passages through a phase, from any thread, and ends this process at the chosen one."""
+    """Counts the passages through a phase, from any thread, and ends this process at the chosen one.
 
-    def __init__(self, phase: Phase | None, at: int, words: Path) -> None:
+    stop_at: or stops it (SIGSTOP) at that look at the clock, after which the first byte would leave.
+    """
+
+    def __init__(self, phase: Phase | None, at: int, words: Path, *, stop_at: int | None = None) -> None:
         self.phase = phase
         self._left = at
+        self._looks_left = stop_at
         self._words = words
         self._lock = threading.Lock()
 
@@ -70,6 +74,13 @@ class Executioner:
         with self._lock:
             self._left -= 1
             return self._left == 0
+
+    def has_looked(self) -> None:
+        """Asked on the loop's thread only."""
+        if self._looks_left is not None:
+            self._looks_left -= 1
+            if self._looks_left == 0:
+                os.kill(os.getpid(), signal.SIGSTOP)
 
     def kill(self, words: LastWords) -> None:
         self._words.write_text(words.as_json())
@@ -127,6 +138,8 @@ class WatchedClient:
 
         def leaves() -> bool:
             answer = may_leave()
+            if answer:
+                self._executioner.has_looked()
             if answer and self._executioner.phase is Phase.IN_FLIGHT:
                 # From the first byte to about the answer: sometimes nothing has left yet, sometimes all was taken.
                 asyncio.get_running_loop().call_later(self._random.uniform(0, 0.01), die_if_unanswered)

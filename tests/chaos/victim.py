@@ -52,6 +52,7 @@ class Order:
     lease_s: float = 1.0
     n_threads: int = 4
     flight_record: bool = True
+    stop_at: int | None = None  # which look at the clock it falls asleep after; somebody has to wake it
 
     @property
     def words(self) -> Path:
@@ -65,7 +66,8 @@ class Order:
 def live(order: Order) -> int:
     """Send every batch of the run, or die."""
     rng = random.Random(order.seed)
-    executioner = Executioner(Phase(order.die_in) if order.die_in else None, order.at, order.words)
+    phase = Phase(order.die_in) if order.die_in else None
+    executioner = Executioner(phase, order.at, order.words, stop_at=order.stop_at)
     rules = Rules(
         lease_s=order.lease_s,
         send_window_s=order.lease_s,
