@@ -89,6 +89,12 @@ def read_connection(store: Store, name: str, *, sealing_key: bytes) -> Connectio
     return Connection(name=name, kind=row.kind, **{**orjson.loads(row.settings), **secret})
 
 
+def check_connections(store: Store, *, sealing_key: bytes) -> None:
+    """Raises ConnectionSealed when the secret of a connection does not open with this key."""
+    for name, _, _ in list_connections(store):
+        read_connection(store, name, sealing_key=sealing_key)
+
+
 def list_connections(store: Store) -> list[tuple[str, Kind, Mapping[str, Any]]]:
     """Name, kind and settings of all; no secret is opened."""
     with store.read.connect() as transaction:

@@ -20,6 +20,7 @@ from data.accounts import check_credentials
 from data.audit_log import log_decision
 from data.backup import STORE_FILES
 from data.backup_manifest import Manifest, copy_checked, read_manifest
+from data.connections import check_connections
 from data.file_lock import only_one
 from data.forgotten import FILE as FORGOTTEN_FILE
 from data.forgotten import Forgotten, forget_within, read_forgotten
@@ -73,7 +74,7 @@ def restore_backup(source: Path, target: Target, *, by: str, now: float) -> Rest
     """Make an instance of a backup, or leave the place as it was.
 
     Raises BackupError (damaged, no backup), CannotRestore (not empty, another kind of store), StoreIsNewer, KeysError,
-    CredentialsSealed and StoreError.
+    CredentialsSealed, ConnectionSealed and StoreError.
     """
     manifest = read_manifest(source)
     keys = keys_from(target.secrets)
@@ -96,6 +97,7 @@ def _restore(
         copy_checked(name, file, folder=source, target=target.store_draft if is_store else workshop / name)
     with closing(_make_store(workshop, manifest, target, now)) as store:
         check_credentials(store, sealing_key=keys.sealing)
+        check_connections(store, sealing_key=keys.sealing)
         _move_folders(workshop, target.var_dir)
         if target.keeps_keys:
             write_secrets(target.secrets, target.var_dir / "keys")

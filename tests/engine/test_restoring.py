@@ -14,6 +14,7 @@ from data import backup_postgres
 from data.accounts import Account, CredentialsSealed, save_account
 from data.backup import write_backup
 from data.backup_manifest import BackupError
+from data.connections import Connection, ConnectionSealed, save_connection
 from data.file_lock import only_one
 from data.forgotten import forget
 from data.instance import RESTORING, VarDirError, read_identity
@@ -375,15 +376,27 @@ def test_other_keys_are_refused(new, tmp_path, back_up):
     assert leaves_nothing(new)
 
 
-def test_another_sealing_key_is_refused_when_it_opens_no_credentials(lost, new, back_up):
-    def fill(instance):
-        account = Account(account="carrier", kind="simulator", credentials={"token": "t"})
-        save_account(instance.store, account, sealing_key=instance.keys.sealing)
+def with_credentials(instance):
+    account = Account(account="carrier", kind="simulator", credentials={"token": "t"})
+    save_account(instance.store, account, sealing_key=instance.keys.sealing)
 
+
+def with_a_connection(instance):
+    connection = Connection(name="crm", kind="http", url="https://crm.example", token="t")
+    save_connection(instance.store, connection, sealing_key=instance.keys.sealing)
+
+
+@pytest.mark.parametrize(
+    ("fill", "refusal", "name"),
+    [(with_credentials, CredentialsSealed, "carrier"), (with_a_connection, ConnectionSealed, "crm")],
+)
+def test_another_sealing_key_is_refused_when_it_does_not_open_what_is_sealed(
+    lost, new, back_up, fill, refusal, name
+):
     folder = back_up(fill)
     secrets = read_secrets(lost.var_dir / "keys", sealing=SecretStr("2" * 64))
     target = Target(var_dir=new.var_dir, store_url=new.store_url, secrets=secrets, keeps_keys=True)
-    with pytest.raises(CredentialsSealed, match="carrier"):
+    with pytest.raises(refusal, match=name):
         restore_backup(folder, target, by="ann", now=LATER)
     assert leaves_nothing(new)
 
