@@ -3,7 +3,7 @@
 SHELL := /bin/sh
 BIN := .venv/bin
 SEEDS ?= 500
-KILLS ?= 20
+KILLS ?= 200
 .DEFAULT_GOAL := help
 
 .PHONY: help install demo up test check format simulate chaos bench-ledger bench-contacts ci-deps lock clean
@@ -36,7 +36,7 @@ format: install ## format the code and mend what ruff can mend
 simulate: install ## play SEEDS=500 campaigns in virtual time, with crashes and lost answers
 	$(BIN)/python -m tests.simulation --seeds $(SEEDS)
 
-chaos: install ## kill the sender KILLS=20 times, in every phase, and count who was sent twice, lost or hidden
+chaos: install ## kill senders KILLS=200 times (10 minutes at most), in every phase, and count who was sent twice, lost or hidden
 	$(BIN)/python -m tests.chaos.harness --kills $(KILLS)
 
 bench-ledger: install ## measure what the ledger costs, beside a bare loop; writes var/bench/ledger.json

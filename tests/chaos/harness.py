@@ -19,11 +19,13 @@ from pathlib import Path
 
 from tests.chaos.modes import MODES, Mode
 from tests.chaos.nursery import CHECKOUT, Nursery, nursery
+from tests.chaos.prefect_trial import kill_under_prefect
 from tests.chaos.report import Report
 from tests.chaos.trials import Surroundings, Trial, simulator
 from tests.throwaway_postgres import NoPostgres, ThrowawayPostgres, throwaway_postgres
 
 FULL = 200
+LEAST_WITH_PREFECT = 20  # for fewer kills a server is not worth its start
 AT_ONCE = 2  # trials side by side
 MOST_TRIALS = 6  # of one mode before its kills are given up
 
@@ -80,13 +82,20 @@ def kill_senders(n_kills: int, report: Report, *, seed: int, give_up_at_s: float
 def main() -> int:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--kills", type=int, default=FULL)
-    parser.add_argument("--seconds", type=float, default=600)
+    parser.add_argument("--seconds", type=float, default=480, help="no trial begins later")
     parser.add_argument("--seed", type=int, default=1)
     parser.add_argument("--json", type=Path, default=CHECKOUT / "var" / "chaos.json")
     asked = parser.parse_args()
     began_s = time.monotonic()
     report = Report()
-    kill_senders(asked.kills, report, seed=asked.seed, give_up_at_s=began_s + asked.seconds)
+    n_under_prefect = asked.kills // 5 if asked.kills >= LEAST_WITH_PREFECT else 0
+    give_up_at_s = began_s + asked.seconds
+    with ThreadPoolExecutor(1) as beside:  # it mostly waits for processes to start
+        under_prefect = beside.submit(
+            kill_under_prefect, n_under_prefect, report, seed=asked.seed, give_up_at_s=give_up_at_s
+        )
+        kill_senders(asked.kills - n_under_prefect, report, seed=asked.seed, give_up_at_s=give_up_at_s)
+        under_prefect.result()
     found = {**report.as_json(), "seconds": round(time.monotonic() - began_s, 1)}
     asked.json.parent.mkdir(parents=True, exist_ok=True)
     asked.json.write_text(json.dumps(found, indent=2) + "\n")

@@ -9,6 +9,7 @@ import signal
 import subprocess
 import sys
 import threading
+import time
 from collections.abc import Iterator
 from concurrent.futures import Future
 from contextlib import contextmanager
@@ -19,7 +20,7 @@ from typing import Any
 from tests.chaos.victim import Order
 
 CHECKOUT = Path(__file__).parents[2]
-PATIENCE_S = 60.0  # with one victim; then something hangs that nobody killed
+PATIENCE_S = 120.0  # with one victim; then something hangs that nobody killed
 
 
 @dataclass(frozen=True, slots=True)
@@ -39,10 +40,12 @@ class Victim:
             os.kill(self.pid, number)
 
     def wait(self) -> int:
-        """Its exit code, -9 when it was killed by SIGKILL. Raises TimeoutError."""
+        """Its exit code, -9 when it was killed by SIGKILL. Raises TimeoutError; the log says then where it hung."""
         try:
             return self.ended.result(PATIENCE_S)
         except TimeoutError:
+            self.signal(signal.SIGUSR1)
+            time.sleep(1)
             self.signal(signal.SIGKILL)
             raise
 

@@ -28,7 +28,7 @@ from tests.chaos.arena import (
     set_account,
 )
 from tests.chaos.prefect_system import PrefectSystem, prefect_system
-from tests.chaos.report import Report
+from tests.chaos.report import UNDER_PREFECT, Report
 from tests.chaos.trials import simulator
 
 N_LONE_PARTS = 2
@@ -36,7 +36,6 @@ N_MESSAGES, BATCH_SIZE = 1_500, 50
 RATE_MPS = 45.0  # slow enough that kills find something on its way
 PROGRESS_PATIENCE_S = 60.0
 END_PATIENCE_S = 120.0
-MODE = "under Prefect"
 CAMPAIGN = """
 [audience]
 file = "people.csv"
@@ -78,7 +77,7 @@ class PrefectTrial:
         self._finish()
         self._report.count_under_prefect(self._kills)
         verdict = judge(self._instance, self._runs(), self._simulator)
-        self._report.add(MODE, True, self._kills.total(), verdict)
+        self._report.add(UNDER_PREFECT, True, self._kills.total(), verdict)
 
     def _start(self, folder: Path) -> None:
         set_account(self._instance, rate_mps=RATE_MPS, bulk_size=1, concurrency=20)
@@ -164,6 +163,8 @@ def _kill_group(pid: int) -> bool:
 
 def kill_under_prefect(n_kills: int, report: Report, *, seed: int, give_up_at_s: float) -> None:
     """So many kills of a worker, a flow's process or its group. Raises WouldNotStart."""
+    if n_kills <= 0:
+        return
     with (
         tempfile.TemporaryDirectory(prefix="tidings-chaos-", ignore_cleanup_errors=True) as folder,
         simulator() as url,

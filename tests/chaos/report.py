@@ -11,6 +11,7 @@ from typing import Any
 from tests.chaos.arena import Verdict
 from tests.chaos.phases import Phase
 
+UNDER_PREFECT = "under Prefect"  # where many of the killed had nothing on its way
 COLUMNS = (
     "kills",
     "messages",
@@ -131,8 +132,8 @@ class Report:
     def _per_kill(self, *, flight_record: bool) -> dict[str, float]:
         """Only what kills left in doubt; a gateway's fault leaves a code."""
         total: Counter[str] = Counter()
-        for (_, has_one), counts in self.by_mode.items():
-            if has_one is flight_record:
+        for (mode, has_one), counts in self.by_mode.items():
+            if has_one is flight_record and mode != UNDER_PREFECT:
                 total.update(counts)
         return {
             "per_kill": round(total["by_kill"] / max(1, total["kills"]), 1),

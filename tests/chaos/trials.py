@@ -23,7 +23,6 @@ from data.runs import read_run
 from engine.run_control import resume_run
 from messaging.runs import RunState
 from tests.chaos.arena import (
-    Verdict,
     freeze_a_run,
     instance_in,
     is_balanced,
@@ -82,10 +81,15 @@ class Trial:
             self._reset_simulator()
             set_account(instance, rate_mps=None, bulk_size=self._mode.bulk_size, concurrency=20)
             run = freeze_a_run(instance, n_messages=self._mode.n_messages, batch_size=self._mode.batch_size)
-            with self._cutting(instance):
-                self._send(instance, run, n_kills)
-            verdict = judge(instance, [run], self._around.simulator)
-            self._keep_log_of_failure(var_dir, verdict)
+            try:
+                with self._cutting(instance):
+                    self._send(instance, run, n_kills)
+                verdict = judge(instance, [run], self._around.simulator)
+            except Exception:
+                self._keep(var_dir, "the trial broke off")
+                raise
+            if not verdict.is_kept:
+                self._keep(var_dir, "the promise was broken")
         self._report.add(self._mode.name, self._has_flight_record, self._kills, verdict)
         return self._kills
 
@@ -182,12 +186,10 @@ class Trial:
                 self._report.count_cuts(len(connection.execute(sa.text(CUT)).all()))
         engine.dispose()
 
-    def _keep_log_of_failure(self, var_dir: Path, verdict: Verdict) -> None:
-        if verdict.is_kept:
-            return
+    def _keep(self, var_dir: Path, why: str) -> None:
         kept = Path(tempfile.mkdtemp(prefix="tidings-chaos-failed-"))
         shutil.copytree(var_dir, kept, dirs_exist_ok=True)
-        print(f"{self._mode.name}: the promise was broken; all of it lies in {kept}", file=sys.stderr)
+        print(f"{self._mode.name}: {why}; all of it lies in {kept}", file=sys.stderr)
 
 
 @contextmanager

@@ -9,6 +9,7 @@ interpreter would spend its life importing.
 from __future__ import annotations
 
 import ctypes
+import faulthandler
 import json
 import os
 import random
@@ -122,6 +123,7 @@ def fork(order: Order) -> int:
         log = os.open(f"{order.var_dir}/victims.log", os.O_WRONLY | os.O_CREAT | os.O_APPEND, 0o600)
         for stream in (1, 2):
             os.dup2(log, stream)
+        faulthandler.register(signal.SIGUSR1)  # whoever hangs is asked where
         exit_code = live(order)
     finally:
         if (error := sys.exc_info()[1]) is not None:
