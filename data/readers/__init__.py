@@ -35,6 +35,7 @@ if TYPE_CHECKING:
 __all__ = ["ReadRule", "SmallSource", "Source", "open_connection", "open_source", "read_source"]
 
 _HEAD_BYTES = 512
+_ZIP = (b"PK\x03\x04", b"PK\x05\x06")  # the second: with nothing in it
 
 
 @contextmanager
@@ -147,12 +148,12 @@ def _unpacked(file: Found, folder: Path | None, open_files: ExitStack) -> Found:
     head = file.head(4)
     if head.startswith(b"\x1f\x8b"):
         inner = unpack_gzip(file, folder)
-    elif head.startswith(b"PK\x03\x04") and is_zip_of_a_file(file):
+    elif head.startswith(_ZIP) and is_zip_of_a_file(file):
         inner = unpack_zip(file, folder)
     else:
         return file
     open_files.callback(inner.close)
-    if inner.head(2) == b"\x1f\x8b" or (inner.head(4) == b"PK\x03\x04" and is_zip_of_a_file(inner)):
+    if inner.head(2) == b"\x1f\x8b" or (inner.head(4).startswith(_ZIP) and is_zip_of_a_file(inner)):
         raise SourceError(
             f"{inner.name} is an archive inside an archive. Unpack it and name the list itself."
         )
