@@ -34,12 +34,13 @@ LOOK_EVERY_S = 0.2
 RESTART_AFTER_S = 1.0
 MOST_RESTARTS = 5  # within RESTARTS_WITHIN_S; then something is wrong that a restart does not cure
 RESTARTS_WITHIN_S = 120.0
+KEEP_HOUSE = "keep-house/house"
 HOUSE = (
     "send-campaign/house",
     "send-part/house",
     "collect-and-load/house",
     "rerun-batches/house",
-    "keep-house/house",
+    KEEP_HOUSE,
 )
 
 
@@ -169,6 +170,7 @@ class _Supervisor:
             raise CannotStart(f"the flows could not be deployed: {last_words(log)}. All of it: {log}")
 
     async def _start_the_others(self) -> None:
+        await asyncio.to_thread(Orchestrator(self._settings.api_url).free_slots, KEEP_HOUSE)
         self._worker.start()
         if _has_simulator(self._settings):
             self._simulator.start()

@@ -115,6 +115,15 @@ class Orchestrator:
         answer = self._ask("POST", f"/flow_runs/{flow_run_id}/set_state", {"state": state, "force": False})
         return answer.get("status") == "ACCEPT"
 
+    def free_slots(self, deployment: str) -> None:
+        """Forget which flow runs hold the slots of a deployment's concurrency limit: for a time when none can.
+
+        A machine that was lost gives none back, and a deployment without a free slot never runs again.
+        """
+        limit = self._ask("GET", f"/deployments/name/{quote(deployment)}").get("global_concurrency_limit")
+        if limit is not None:
+            self._ask("PATCH", f"/v2/concurrency_limits/{limit['id']}", {"active_slots": 0})
+
     def ensure_automation(self, automation: Mapping[str, Any]) -> bool:
         """One automation of this name exists, as described. False: it did already."""
         named = {"automations": {"name": {"any_": [automation["name"]]}}}

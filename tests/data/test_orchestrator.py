@@ -43,7 +43,7 @@ def server(answers):
             if status != 204:
                 self.wfile.write(json.dumps(content).encode())
 
-        do_GET = do_POST = do_DELETE = answer  # noqa: N815 - the library's names
+        do_GET = do_POST = do_PATCH = do_DELETE = answer  # noqa: N815 - the library's names
 
         def log_message(self, *_):
             pass
@@ -142,6 +142,15 @@ def test_a_flow_run_is_found_with_all_that_decides_on_a_retry(server, answers):
     assert server.find_flow_run("r1") == FlowRun("r1", FlowRunState(*crashed.values()), True, 2)
     assert server.find_flow_run("r2") == FlowRun("r2", FlowRunState("PENDING", "", ""), False, 0)
     assert server.find_flow_run("r3") is None
+
+
+def test_slots_that_nobody_can_hold_any_more_are_free(server, answers):
+    answers.give(200, {"id": "d1", "global_concurrency_limit": {"id": "l1", "active_slots": 1}})
+    answers.give(204)
+    server.free_slots("keep-house/house")
+    assert answers.asked[1] == ("PATCH", "/api/v2/concurrency_limits/l1", {"active_slots": 0})
+    answers.give(200, {"id": "d2", "global_concurrency_limit": None})
+    server.free_slots("send-part/house")
 
 
 @pytest.mark.parametrize(("status", "is_taken"), [("ACCEPT", True), ("ABORT", False)])
