@@ -220,7 +220,8 @@ class Simulation:
 
     def _kill(self, victim: Worker) -> None:
         victim.is_dead = True  # before its tasks learn of it: their clean-ups reach nothing any more
-        self.world.dead.add(victim.name)
+        if self.world.flights is not None:
+            self.world.leases.dead.add(victim.name)
         self.lives[victim.name].cancel()
         self.world.counts["crashes"] += 1
         self.world.note(f"{victim.name} crashes")

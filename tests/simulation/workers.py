@@ -17,7 +17,8 @@ from data.ledger.settling import settle
 from data.ledger.tallying import tally_batch
 from messaging.batches import BatchRef
 from messaging.tally import BatchTally
-from tests.simulation.world import Changes, Check, Held, World
+from tests.simulation.lease_checks import Held
+from tests.simulation.world import Changes, Check, World
 
 
 class Worker:
@@ -80,16 +81,17 @@ class WorkerLedger:
 
     async def take(self, ref: BatchRef, owner: str) -> Lease | Busy:
         flights: Any = self._world.flights
+        held: Held | None = None
 
         def take_batch(connection: sa.Connection, now: float) -> Lease | Busy:
             nonlocal held
-            held = self._world.lease_of(ref)
+            held = self._world.leases.held(ref)
             return take(connection, ref, owner, self._rules, now, flights=flights)
 
         def check(answer: Lease | Busy, changes: Changes) -> None:
-            self._world.check_taken(held, owner, answer)
+            assert held is not None
+            self._world.leases.taken(held, owner, answer, self._world.wall_clock())
 
-        held: Held | None = None
         taken: Lease | Busy = await self._ask(take_batch, check=check)
         return taken
 
@@ -133,8 +135,7 @@ class WorkerLedger:
 
     async def give_back(self, lease: Lease) -> bool:
         given: bool = await self._ask(give_back, lease)
-        if self._world.n_open_claims(lease):
-            self._world.fail(f"{lease.ref} was given back with claims unsettled")
+        self._world.leases.given_back(lease)
         return given
 
     async def tally(self, ref: BatchRef, ended: str) -> BatchTally:

@@ -18,7 +18,7 @@ import sqlalchemy as sa
 
 from data.ledger.audit import audit_run
 from data.ledger.receipts import record_receipts
-from data.ledger.records import Busy, Claim, Lease, Settled, Settlement
+from data.ledger.records import Claim, Lease, Settled, Settlement
 from data.ledger.recovering import expire_leases
 from data.store.tables import suppressions
 from messaging.batches import BatchRef
@@ -28,6 +28,7 @@ from messaging.runs import RunState
 from messaging.tally import BatchTally
 from tests.simulation.books import UNCONFIRMED, Books, Line
 from tests.simulation.claim_checks import ClaimChecks
+from tests.simulation.lease_checks import LeaseChecks
 from tests.simulation.memory_store import ACCOUNT, RUN, MemoryStore, PlainConnection
 from tests.simulation.planned import SEALER, planned_batches
 from tests.simulation.scenario import Scenario
@@ -35,7 +36,6 @@ from tests.simulation.scenario import Scenario
 STARTS_AT = 1_790_000_000.0
 
 Changes = list[tuple[str, int, Line]]  # reference, status before, line of `outcomes`
-Held = tuple[str | None, float, int]  # of a batch: owner, when the lease ends, fence
 Check = Callable[[Any, Changes], None]  # of an answer and of what its commit changed
 
 
@@ -55,7 +55,6 @@ class World:
         self.clock_offset_s = 0.0
         self.is_calm = False
         self.opted_out: set[str] = set()
-        self.dead: set[str] = set()  # workers
         self.flights: object | None = None  # what is known of processes that have died
         self.broken: BaseException | None = None
         self.history: Callable[[str], None] | None = None  # told every line of it
@@ -73,6 +72,7 @@ class World:
             self.fail,
         )
         self.claims = ClaimChecks(scenario, self.books, self.fail)
+        self.leases = LeaseChecks(scenario.rules, store, self.fail)
 
     @property
     def now_s(self) -> float:
@@ -155,7 +155,10 @@ class World:
         def expire(connection: sa.Connection, now: float) -> list[BatchRef]:
             return expire_leases(connection, self.scenario.rules, now, flights=flights)
 
-        self.counts["swept leases"] += len(self.commit(expire))
+        swept = self.commit(expire)
+        self.counts["swept leases"] += len(swept)
+        for ref in swept:
+            self.leases.recovered(ref)
 
     def opt_out(self, person_key: str, scope: str) -> None:
         def suppress(connection: sa.Connection, now: float) -> None:
@@ -172,29 +175,7 @@ class World:
             self.commit(suppress)
             self.opted_out.add(person_key)
 
-    def lease_of(self, ref: BatchRef) -> Held:
-        owner, expires_at, fence = self.memory.one(
-            "select owner, expires_at, fence from batches where batch = ?", ref.batch
-        )
-        return owner, expires_at, fence
-
     # Checks
-
-    def check_taken(self, held: Held | None, owner: str, answer: Lease | Busy) -> None:
-        """A batch is taken from nobody who may still work on it, and not refused to anybody else."""
-        assert held is not None
-        was_owner, expires_at, fence = held
-        rules, now = self.scenario.rules, self.wall_clock()
-        is_over = expires_at < now or expires_at > now + rules.lease_s + rules.clock_horizon_s
-        is_free = was_owner in {None, owner} or is_over or self.is_dead(was_owner)
-        if isinstance(answer, Lease) and (not is_free or answer.fence <= fence):
-            self.fail(f"{answer.ref} was taken from {held}")
-        if isinstance(answer, Busy) and (was_owner in {None, owner} or is_over):
-            self.fail(f"{answer.ref} is busy, and nobody holds it")
-
-    def is_dead(self, owner: str | None) -> bool:
-        """Whether a flight record can prove it."""
-        return self.flights is not None and (owner or "").rsplit("-", 2)[0] in self.dead
 
     def check_claim(self, lease: Lease, claimed: Claim, changes: Changes) -> None:
         """A claim that was made just now, or is given out again."""
@@ -240,15 +221,6 @@ class World:
             self.fail(f"a tally says {told}, and the outcomes are {known}")
         if tally.n_messages != self.scenario.batch_sizes[tally.batch]:
             self.fail(f"a tally of {tally.n_messages} messages")
-
-    def n_open_claims(self, lease: Lease) -> int:
-        """Claims of this lease that are not settled, while nobody has fenced it off."""
-        found = self.memory.one(
-            "select count(*) from claims where batch = ? and fence = ? and state = 'open'",
-            lease.ref.batch,
-            lease.fence,
-        )
-        return int(found[0])
 
     @property
     def run_state(self) -> RunState:
