@@ -5,6 +5,7 @@ from __future__ import annotations
 import time
 from collections.abc import Mapping
 from dataclasses import dataclass
+from datetime import UTC, datetime
 from typing import Any
 from urllib.parse import quote
 
@@ -37,10 +38,11 @@ class FlowRunState:
 
 @dataclass(frozen=True, slots=True)
 class FlowRun:
-    """n_started: how often it was started, retries too."""
+    """state_at: since when it stands in its state, in seconds since 1970. n_started: retries are counted too."""
 
     id: str
     state: FlowRunState
+    state_at: float
     is_deployed: bool
     n_started: int
 
@@ -100,14 +102,26 @@ class Orchestrator:
     def find_flow_run(self, flow_run_id: str) -> FlowRun | None:
         """None: this server knows no such flow run, or no longer."""
         answer = self._ask("GET", f"/flow_runs/{flow_run_id}", fine=404)
-        if not answer:
-            return None
-        return FlowRun(
-            id=str(answer["id"]),
-            state=_state(answer),
-            is_deployed=answer.get("deployment_id") is not None,
-            n_started=answer.get("run_count") or 0,
-        )
+        return _flow_run(answer) if answer else None
+
+    def find_children(self, flow_run_id: str) -> list[FlowRun]:
+        """The flow runs that a flow run started as its own, such as the parts of a campaign run."""
+        mine = {"flow_runs": {"parent_flow_run_id": {"any_": [flow_run_id]}}}
+        return [_flow_run(one) for one in self._ask_for_list("/flow_runs/filter", mine)]
+
+    def has_heartbeat_since(self, flow_run_id: str, since: float) -> bool:
+        """Whether the process of a flow run has told the server since then that it lives."""
+        wanted = {
+            "occurred": {"since": datetime.fromtimestamp(since, UTC).isoformat()},
+            "event": {"name": ["prefect.flow-run.heartbeat"]},
+            "resource": {"id": [f"prefect.flow-run.{flow_run_id}"]},
+        }
+        return bool(self._ask("POST", "/events/filter", {"filter": wanted, "limit": 1})["events"])
+
+    def crash(self, flow_run_id: str, why: str) -> None:
+        """Say of a flow run that its process is gone."""
+        state = {"type": "CRASHED", "name": "Crashed", "message": why}
+        self._ask("POST", f"/flow_runs/{flow_run_id}/set_state", {"state": state, "force": True})
 
     def retry(self, flow_run_id: str, why: str) -> bool:
         """What Retry in the UI does. False: Prefect refused, since it runs again already."""
@@ -180,6 +194,17 @@ class Orchestrator:
                 "its log is in var/prefect/server.log."
             )
         return answer.json() if answer.content else {}
+
+
+def _flow_run(answer: Mapping[str, Any]) -> FlowRun:
+    timestamp = (answer.get("state") or {}).get("timestamp")
+    return FlowRun(
+        id=str(answer["id"]),
+        state=_state(answer),
+        state_at=datetime.fromisoformat(timestamp).timestamp() if timestamp else 0.0,
+        is_deployed=answer.get("deployment_id") is not None,
+        n_started=answer.get("run_count") or 0,
+    )
 
 
 def _state(flow_run: Mapping[str, Any]) -> FlowRunState:

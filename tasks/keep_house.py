@@ -14,6 +14,7 @@ from data.runs import read_run
 from data.unattended import Idle
 from engine.housekeeping import Swept, sweep
 from engine.loading import tidy_lake
+from engine.run_control import cancel_run
 from engine.waking import Way, wake_run
 from tasks.discretion import discreet
 from tasks.workplace import this_workplace
@@ -37,7 +38,10 @@ def take_up(idle: Idle) -> Way:
     store = this_workplace().instance.store
     run = read_run(store, idle.run)
     server = Orchestrator(str(PREFECT_API_URL.value()))
-    return wake_run(server, run, by="keep_house", since=idle.since, now=store.now()).way
+    woken = wake_run(server, run, by="keep_house", since=idle.since, now=store.now())
+    if woken.way is Way.CANCELLED:  # somebody pressed Cancel before its process could tell the ledger
+        cancel_run(store, run.run, by="Prefect", now=store.now())
+    return woken.way
 
 
 @task(name="tidy the lake", task_run_name="tidy", cache_policy=NO_CACHE, persist_result=False)

@@ -136,11 +136,12 @@ def test_a_flow_run_is_over_in_its_final_states_only(type_, is_final):
 
 def test_a_flow_run_is_found_with_all_that_decides_on_a_retry(server, answers):
     crashed = {"type": "CRASHED", "name": "Crashed", "message": "no heartbeat"}
-    answers.give(200, {"id": "r1", "state": crashed, "deployment_id": "d1", "run_count": 2})
+    at = {"timestamp": "1970-01-01T00:01:40.500000Z"}
+    answers.give(200, {"id": "r1", "state": crashed | at, "deployment_id": "d1", "run_count": 2})
     answers.give(200, {"id": "r2", "state": None, "deployment_id": None})
     answers.give(404, {"detail": "Not Found"})
-    assert server.find_flow_run("r1") == FlowRun("r1", FlowRunState(*crashed.values()), True, 2)
-    assert server.find_flow_run("r2") == FlowRun("r2", FlowRunState("PENDING", "", ""), False, 0)
+    assert server.find_flow_run("r1") == FlowRun("r1", FlowRunState(*crashed.values()), 100.5, True, 2)
+    assert server.find_flow_run("r2") == FlowRun("r2", FlowRunState("PENDING", "", ""), 0.0, False, 0)
     assert server.find_flow_run("r3") is None
 
 

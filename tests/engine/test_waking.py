@@ -11,7 +11,7 @@ import pytest
 from data.orchestrator import FlowRun, FlowRunState
 from data.runs import RunRecord, bind_run
 from data.store.migrate import prepare_store
-from engine.waking import Way, pause_s, wake_run
+from engine.waking import SILENT_S, Way, pause_s, wake_run
 
 NOW = 1_800_000_000.0
 
@@ -19,9 +19,26 @@ NOW = 1_800_000_000.0
 class Server:
     """A Prefect server that knows one flow run, or none, and remembers what it was asked for."""
 
-    def __init__(self, type_="FAILED", *, is_deployed=True, n_started=1, knows_it=True, takes_retries=True):
-        state = FlowRunState(type_, type_.capitalize(), "")
-        self.flow_run = FlowRun("f1", state, is_deployed, n_started) if knows_it else None
+    def __init__(
+        self,
+        type_="FAILED",
+        *,
+        is_deployed=True,
+        n_started=1,
+        knows_it=True,
+        takes_retries=True,
+        age_s=0.0,
+        beating=(),
+        children=(),
+    ):
+        def flow_run(name, type_):
+            state = FlowRunState(type_, type_.capitalize(), "")
+            return FlowRun(name, state, NOW - age_s, is_deployed, n_started)
+
+        self.flow_run = flow_run("f1", type_) if knows_it else None
+        self.children = [flow_run(name, type_) for name, type_ in children]
+        self.beating = beating
+        self.crashed = []
         self.takes_retries = takes_retries
         self.retried = []
         self.started = []
@@ -29,6 +46,18 @@ class Server:
     def find_flow_run(self, flow_run_id):
         assert flow_run_id == "f1"
         return self.flow_run
+
+    def find_children(self, flow_run_id):
+        assert flow_run_id == "f1"
+        return self.children
+
+    def has_heartbeat_since(self, flow_run_id, since):
+        assert since == NOW - SILENT_S
+        return flow_run_id in self.beating
+
+    def crash(self, flow_run_id, why):
+        assert why == "no heartbeat for 180 s: its process or its machine is gone"
+        self.crashed.append(flow_run_id)
 
     def retry(self, flow_run_id, why):
         self.retried.append((flow_run_id, why))
@@ -60,7 +89,7 @@ def wake(server, run, *, idle_s=121.0, is_asked_for=False):
     return woken.way, woken.flow_run_id
 
 
-@pytest.mark.parametrize("type_", ["FAILED", "CRASHED", "COMPLETED", "CANCELLED"])
+@pytest.mark.parametrize("type_", ["FAILED", "CRASHED", "COMPLETED"])
 def test_a_deployed_campaign_run_that_is_over_is_retried(run, type_):
     server = Server(type_)
     assert wake(server, run) == (Way.RETRIED, "f1")
@@ -73,6 +102,32 @@ def test_a_campaign_run_that_is_not_over_is_left_alone(run, type_):
     server = Server(type_)
     assert wake(server, run) == (Way.UNDER_WAY, "f1")
     assert (server.retried, server.started) == ([], [])
+
+
+@pytest.mark.parametrize("type_", ["RUNNING", "PENDING"])
+def test_one_that_only_seems_to_run_is_crashed_with_its_parts_and_retried(run, type_):
+    parts = (("p1", "RUNNING"), ("p2", "COMPLETED"), ("p3", "SCHEDULED"))
+    server = Server(type_, age_s=SILENT_S + 1, children=parts)
+    assert wake(server, run) == (Way.RETRIED, "f1")
+    assert server.crashed == ["f1", "p1"]
+
+
+def test_a_part_that_only_seems_to_run_is_crashed_before_its_campaign_run_is_retried(run):
+    parts = (("p1", "RUNNING"), ("p2", "RUNNING"))
+    server = Server("CRASHED", age_s=SILENT_S + 1, children=parts, beating=("p2",))
+    assert wake(server, run) == (Way.RETRIED, "f1")
+    assert server.crashed == ["p1"]
+
+
+def test_a_campaign_run_whose_heart_beats_is_left_alone(run):
+    assert wake(Server("RUNNING", age_s=1000, beating=("f1",)), run) == (Way.UNDER_WAY, "f1")
+
+
+def test_what_was_cancelled_in_prefect_is_not_retried_unless_a_person_asks(run):
+    server = Server("CANCELLED")
+    assert wake(server, run) == (Way.CANCELLED, "f1")
+    assert (server.retried, server.started) == ([], [])
+    assert wake(server, run, is_asked_for=True) == (Way.RETRIED, "f1")
 
 
 def test_a_retry_that_prefect_refuses_means_that_somebody_was_faster(run):
