@@ -122,6 +122,12 @@ At = Annotated[
         show_default=False,
     ),
 ]
+RejectsFile = Annotated[
+    Path | None,
+    typer.Option(
+        "--rejects", help="Write the rows that cannot be used there, to be mended.", show_default=False
+    ),
+]
 ByRows = Annotated[
     bool,
     typer.Option(

@@ -48,6 +48,7 @@ def plan(
     again: arg.Again = False,
     at: arg.At = None,
     quality: arg.ByRows = False,
+    rejects: arg.RejectsFile = None,
     as_json: arg.Json = False,
 ) -> None:
     """Show who would get what, and what it would cost. Nothing is sent; no server is needed."""
@@ -70,7 +71,7 @@ def plan(
         again=again,
         at=at,
     )
-    raise typer.Exit(run(what, by_rows=quality, as_json=as_json))
+    raise typer.Exit(run(what, by_rows=quality, rejects=rejects, as_json=as_json))
 
 
 @app.command()

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 from rich.panel import Panel
@@ -13,6 +14,7 @@ from cli.instance import open_here
 from cli.output import EXIT_OK, counts, ladder, print_json, screen
 from cli.quality import print_quality, quality_of
 from config.settings import load_settings
+from messaging.errors import TidingsError
 
 if TYPE_CHECKING:
     from engine.plan import Plan
@@ -22,8 +24,15 @@ if TYPE_CHECKING:
 N_SAMPLES = 5
 
 
-def plan(what: WhatToSend, *, by_rows: bool, as_json: bool) -> int:
-    """by_rows: have Great Expectations judge the contacts; else their exact rates are compared, at once."""
+class UnwritableFile(TidingsError):
+    """A file that the line names cannot be written."""
+
+
+def plan(what: WhatToSend, *, by_rows: bool, rejects: Path | None, as_json: bool) -> int:
+    """by_rows: have Great Expectations judge the contacts; else their exact rates are compared, at once.
+
+    rejects: where to write the rows that cannot be used.
+    """
     settings = load_settings()
     with open_here(settings) as instance:
         loaded = load_what(what, var_dir=settings.var_dir)
@@ -37,12 +46,23 @@ def plan(what: WhatToSend, *, by_rows: bool, as_json: bool) -> int:
             folder=instance.var_dir,
         )
         quality = quality_of(made, instance, by_rows=by_rows)
+    if rejects is not None:
+        _write_rejects(made, rejects.expanduser().absolute())
     if as_json:
         stopped_by = made.stopped_by or quality.objection
         print_json({**made.summary.as_dict(), "quality": quality.as_dict(), "stopped_by": stopped_by})
     else:
         _print_plan(made, quality)
     return EXIT_OK
+
+
+def _write_rejects(made: Plan, path: Path) -> None:
+    from engine.freeze import write_rejects
+
+    try:
+        write_rejects(made, path)
+    except OSError as error:
+        raise UnwritableFile(f"{path} cannot be written ({error.strerror}); name another file.") from None
 
 
 def _print_plan(made: Plan, quality: QualityReport) -> None:

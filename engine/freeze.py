@@ -152,7 +152,7 @@ def _write_run_folder(
     plan: Plan, run: int, keys: Keys, folder: RunFolder, quality: QualityReport | None
 ) -> None:
     write_parquet_chunks(plan.rejects, REJECTS, folder.rejects)
-    write_csv_for_people([*REJECTS, *plan.headers.values()], _rejects_to_mend(plan), folder.rejects_csv)
+    write_rejects(plan, folder.rejects_csv)
     write_parquet_chunks(plan.excluded, pl.Schema({**EXCLUDED, "person_key": pl.String()}), folder.excluded)
     write_parquet_chunks(plan.audience, _audience_schema(plan), folder.audience)
     write_batches(_numbered(plan.messages, run, keys), MESSAGES, folder, size=plan.summary.batch_size)
@@ -162,6 +162,11 @@ def _write_run_folder(
     write_text(as_json.decode() + "\n", folder.plan_json)
     if quality is not None:
         write_quality(quality, folder)
+
+
+def write_rejects(plan: Plan, path: Path) -> None:
+    """The rejects of a plan as a CSV that a person mends and gives as a source; only its owner may read it."""
+    write_csv_for_people([*REJECTS, *plan.headers.values()], _rejects_to_mend(plan), path)
 
 
 def _rejects_to_mend(plan: Plan) -> Iterator[pl.DataFrame]:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable
 from typing import TYPE_CHECKING
 
 from data.expectations.judging import compare, judge
@@ -37,7 +37,7 @@ def judge_plan(
 
 def compare_plan(plan: Plan, *, last: LastRun | None) -> QualityReport:
     """The same as far as exact rates tell it, at once: the campaign's own expectations on rows are not judged."""
-    measures = _measured(plan, LIMIT, SAMPLE)
+    measures = _measured(plan, 0, 0)  # no rows are looked at
     judgements = compare(suite(plan.campaign.quality, measures, last))
     return _report(plan, measures, judgements, last, "exact rates alone")
 
@@ -53,7 +53,7 @@ def refuse_failed(report: QualityReport, *, where: str = "") -> None:
 
 def _measured(plan: Plan, limit: int, sample: int) -> Measures:
     quality = plan.campaign.quality
-    columns = _columns(quality.columns(), plan.headers)
+    columns = _columns(quality.columns(), plan)
     compared = [columns[name] for name in compared_columns(quality) if name in columns]
     meter = Meter(columns, distinct=compared, limit=limit, sample=sample)
     for contacts in plan.contacts:
@@ -61,13 +61,14 @@ def _measured(plan: Plan, limit: int, sample: int) -> Measures:
     return meter.measures(plan.summary.source_rows)
 
 
-def _columns(named: Iterable[str], headers: Mapping[str, str]) -> dict[str, str]:
+def _columns(named: Iterable[str], plan: Plan) -> dict[str, str]:
     """As a campaign names them → as frames do: our own name for it, the source's header, or its name in templates."""
-    by_header = {written: name for name, written in headers.items()}
+    by_header = {written: name for name, written in plan.headers.items()}
+    known = _OURS.union(plan.headers, plan.fields)
     found = {}
     for name in named:
         for candidate in (name, by_header.get(name), clean_name(name)):
-            if candidate in _OURS or candidate in headers:
+            if candidate in known:
                 found[name] = str(candidate)
                 break
     return found

@@ -45,7 +45,10 @@ class Judgement:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class QualityReport:
-    """All judgements on one source. judge: who judged. last_run: what it was compared with; None: its first."""
+    """All judgements on one source. judge: who judged; n_judged_rows: contacts that were looked at one by one.
+
+    last_run: what it was compared with; None: its first.
+    """
 
     campaign: str
     judge: str
@@ -66,7 +69,7 @@ class QualityReport:
 
     @property
     def is_sample(self) -> bool:
-        return self.n_judged_rows < self.contacts
+        return 0 < self.n_judged_rows < self.contacts
 
     @property
     def objection(self) -> str | None:

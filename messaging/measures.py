@@ -24,7 +24,8 @@ class Measures:
     """Counts of one source.
 
     columns: as a campaign names them → as frames do; without those that the source has not. filled: contacts with
-    something in the column. distinct, alone: of the filled cells, the distinct ones and those nobody else has.
+    something in the column. distinct, alone: of the filled cells of the columns to be compared, the distinct ones and
+    those nobody else has; of numbers the distinct ones alone.
     rows: of each contact the columns in question, blanks as null; a sample of them when is_sample.
     """
 
@@ -60,7 +61,8 @@ class Meter:
         """columns: those in question, as a campaign names them → as frames do. distinct: of these, to be compared."""
         self._columns = columns
         self._kept = sorted({NUMBER, REGION, *columns.values()})
-        self._compared = sorted({NUMBER, *distinct})
+        self._alone = frozenset(distinct)
+        self._compared = sorted({NUMBER, *self._alone})
         self._limit, self._sample = limit, sample
         self._contacts = 0
         self._filled = dict.fromkeys(self._kept, 0)
@@ -91,7 +93,9 @@ class Meter:
             columns=self._columns,
             filled=self._filled,
             distinct={name: hashed.n_unique() for name, hashed in hashes.items()},
-            alone={name: int(hashed.is_unique().sum()) for name, hashed in hashes.items()},
+            alone={
+                name: int(hashed.is_unique().sum()) for name, hashed in hashes.items() if name in self._alone
+            },
             regions=dict(sorted(self._regions.items(), key=lambda item: (-item[1], item[0]))),
             rows=rows.drop("source_row"),
         )

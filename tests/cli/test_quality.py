@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import stat
 import subprocess
 import sys
 
@@ -71,6 +72,16 @@ def test_plan_says_what_would_stop_the_run(tidings):
         "Contacts with a first_name: wanted at least 90 %, observed 66.7 % (2 of 3)" in answer["stopped_by"]
     )
     assert "would not be sent" in tidings("plan", "spring.toml", complete=0.9).stdout
+
+
+def test_plan_writes_the_rows_to_be_mended(tidings, tmp_path):
+    with (tmp_path / "people.csv").open("a") as people:
+        people.write("nonsense,Cy\n")
+    assert tidings("plan", "spring.toml", "--rejects", "wrong.csv").returncode == 0
+    wrong = (tmp_path / "wrong.csv").read_text(encoding="utf-8-sig")
+    assert "5,phone,nonsense,not_a_number" in wrong
+    assert wrong.splitlines()[1].endswith("nonsense,Cy")
+    assert stat.S_IMODE((tmp_path / "wrong.csv").stat().st_mode) == 0o600
 
 
 def test_send_refuses_at_once_and_leaves_no_run(tidings):
