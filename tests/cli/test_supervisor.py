@@ -10,8 +10,8 @@ from contextlib import closing
 
 import pytest
 
-from cli.supervisor import CannotStart, definition_of_house, up
-from config.settings import Settings
+from cli.supervisor import HOUSE, CannotStart, definition_of_house, up
+from config.settings import CHECKOUT, Settings
 from tests.cli.conftest import N_PEOPLE, wait_for
 
 RUN_DRAINED = "select run from runs where run_key = 'drained'"
@@ -28,6 +28,11 @@ def test_a_taken_port_is_one_sentence_before_anything_is_started(tmp_path):
         ):
             up(settings)
     assert not (tmp_path / "var").exists()
+
+
+def test_every_deployment_of_prefect_yaml_is_waited_for():
+    flows = re.findall(r"entrypoint: flows\.\w+:(\w+)", (CHECKOUT / "prefect.yaml").read_text())
+    assert sorted(HOUSE) == sorted(f"{flow.replace('_', '-')}/house" for flow in flows)
 
 
 def test_the_definition_of_the_house_is_the_same_until_a_flow_changes():

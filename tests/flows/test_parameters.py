@@ -7,23 +7,46 @@ import pytest
 
 @pytest.fixture(scope="module")
 def form():
-    """The fields of the send-campaign form in the order in which they stand."""
+    """The fields of a flow's form in the order in which they stand."""
     from prefect.utilities.callables import parameter_schema
 
-    from flows.send_campaign import send_campaign
+    from flows import rerun_batches, send_campaign
 
-    schema = parameter_schema(send_campaign).model_dump_for_openapi()
-    fields = schema["definitions"]["SendCampaign"]["properties"]
-    return sorted(fields.values(), key=lambda field: field["position"])
+    flows = {"SendCampaign": send_campaign.send_campaign, "RerunBatches": rerun_batches.rerun_batches}
+
+    def fields_of(name):
+        schema = parameter_schema(flows[name]).model_dump_for_openapi()
+        return sorted(schema["definitions"][name]["properties"].values(), key=lambda field: field["position"])
+
+    return fields_of
 
 
-def test_the_fields_of_the_form_are_titled_and_ordered_for_people(form):
-    assert [field["title"] for field in form] == ["Campaign", "Run key", "Consent", "Send again"]
-    assert [field["position"] for field in form] == [0, 1, 2, 3]
+@pytest.mark.parametrize(
+    ("name", "titles"),
+    [
+        ("SendCampaign", ["Campaign", "Run key", "Consent", "Send again"]),
+        ("RerunBatches", ["Run", "Which batches", "Batches", "Messages in doubt", "Decided by", "Why"]),
+    ],
+)
+def test_the_fields_of_a_form_are_titled_and_ordered_for_people_and_say_what_they_are_for(form, name, titles):
+    assert [field["title"] for field in form(name)] == titles
+    assert [field["position"] for field in form(name)] == list(range(len(titles)))
+    assert all(field["description"].endswith(".") for field in form(name))
 
 
-def test_every_field_of_the_form_says_what_it_is_for(form):
-    assert all(field["description"].endswith(".") for field in form)
+def test_what_can_be_chosen_in_the_form_of_a_rerun_stands_there(form):
+    choices = {field["title"]: field["enum"] for field in form("RerunBatches") if "enum" in field}
+    assert choices == {
+        "Which batches": ["failed", "chosen", "all"],
+        "Messages in doubt": ["leave", "reconcile", "assume sent", "send again"],
+    }
+
+
+def test_a_rerun_has_to_say_which_run_and_who_asks():
+    from flows.parameters import RerunBatches
+
+    required = [name for name, field in RerunBatches.model_fields.items() if field.is_required()]
+    assert required == ["run", "decided_by"]
 
 
 def test_only_the_campaign_has_to_be_filled_in():
