@@ -22,7 +22,10 @@ standing as (
             },
             event
         ) filter (where kind in ('claim', 'outcomes', 'doubt', 'stop', 'adopted', 'decision')) as last,
-        max(happened_at) filter (where kind in ('outcomes', 'doubt', 'stop', 'adopted')) as settled_at,
+        max(happened_at) filter (
+            where kind in ('outcomes', 'doubt', 'stop', 'adopted')
+               or (kind = 'decision' and decision = 'send again')
+        ) as settled_at,
         -- Two events of one commit may both say accepted: an outcome, and the receipt that had proved it.
         min(happened_at) filter (where status_code = 1 and kind in ('outcomes', 'doubt', 'adopted')) as accepted_at,
         arg_max(decision, event) filter (where kind = 'decision') as decision,

@@ -13,10 +13,13 @@ import sqlalchemy as sa
 
 from data.files import lake_twin_path, write_parquet
 from data.ledger.claiming import claim
+from data.ledger.deciding import Decision, decide
 from data.ledger.leasing import take
 from data.ledger.receipts import record_receipts
-from data.ledger.records import Claim, ClaimRequest, Lease, Recipients, Settlement
+from data.ledger.reconciling import adopt_found, read_in_doubt
+from data.ledger.records import Claim, ClaimRequest, Dedupe, Found, Lease, Recipients, Settlement
 from data.ledger.recovering import expire_leases
+from data.ledger.resubmitting import resubmit
 from data.ledger.rules import Rules
 from data.ledger.settling import settle
 from data.store.engine import Store, open_store
@@ -138,7 +141,8 @@ class History:
     def step(self) -> None:
         self.world.now += self.random.choice([0.0, 0.25, 2.0, 40.0])
         steps = [self._take, self._claim, self._settle, self._receive, self._sweep, self._opt_out]
-        self.random.choices(steps, weights=[2, 5, 5, 1, 1, 1])[0]()
+        steps += [self._resubmit, self._look_up, self._decide]
+        self.random.choices(steps, weights=[2, 5, 5, 1, 1, 1, 2, 2, 1])[0]()
 
     def _take(self) -> None:
         batch = self.random.randrange(len(self.sizes))
@@ -147,6 +151,32 @@ class History:
             self.leases[batch] = lease
 
     def _claim(self) -> None:
+        self._ask_for_claim(claim)
+
+    def _resubmit(self) -> None:
+        self._ask_for_claim(resubmit, Dedupe(window_s=3600, by_request=False))
+
+    def _look_up(self) -> None:
+        if doubt := self.world.commit(read_in_doubt, 1):
+            asked, is_known = self.random.choice(doubt), self.random.random() < 0.5
+            receipt = None
+            if is_known and self.random.random() < 0.5:
+                receipt = Receipt(
+                    gateway_message_id=f"g{asked.row}",
+                    reference=SEALER.seal(1, asked.batch, asked.row),
+                    status=ReceiptStatus.DELIVERED,
+                )
+            found = Found(
+                asked, is_known, f"g{asked.row}" if is_known else None, receipt, proves_absence=True
+            )
+            self.world.commit(adopt_found, 1, "sim", [found], SEALER)
+
+    def _decide(self) -> None:
+        decision = self.random.choice(list(Decision))
+        with self.world.store.write.begin() as connection:
+            decide(connection, 1, decision, by="Ann", why="asked", rules=RULES, now=self.world.now)
+
+    def _ask_for_claim(self, how: Any, *more: Any) -> None:
         if not self.leases:
             return
         batch = self.random.choice(list(self.leases))
@@ -157,7 +187,7 @@ class History:
         request = ClaimRequest(
             lease=lease, claim_no=claim_no, recipients=people, most=self.random.randint(1, 3), is_bulk=False
         )
-        claimed = self.world.commit(claim, request, RULES)
+        claimed = self.world.commit(how, request, *more, RULES)
         if isinstance(claimed, Claim):
             self.claims.append(claimed)
 

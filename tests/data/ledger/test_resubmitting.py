@@ -72,6 +72,9 @@ def test_a_gateway_that_calls_the_copy_a_duplicate_has_the_first_one(bench):
     claimed = ask(bench, bench.take("reconcile"))
     bench.settle(claimed, *refused(OutcomeStatus.REJECTED, 2, kind=ErrorKind.DUPLICATE))
     assert bench.terms() == {"accepted": 10}
+    bench.receive(bench.receipt(2, ReceiptStatus.SENT, gid="the first one's"))
+    assert bench.rows("select gateway_message_id from outcomes where row = 2") == [("the first one's",)]
+    assert bench.audit().terms["possible_duplicates"] == 0
 
 
 def test_a_holder_that_dies_leaves_its_messages_in_doubt_as_before(bench):
