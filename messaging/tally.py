@@ -14,6 +14,8 @@ BLOCKED = "blocked"  # the gateway asked us to wait for longer than a task shoul
 DEFERRED = "deferred"  # its window is not open yet
 UNREACHABLE = "unreachable"  # several claims in a row found no gateway
 
+MOST_REASONS = 3  # named in the words of a tally
+
 _REASONS: Mapping[str, str] = {
     ErrorKind.THROTTLED: "gateway throttled",
     ErrorKind.UNAVAILABLE: "gateway unavailable",
@@ -70,21 +72,24 @@ class BatchTally:
         counts = [
             (self.accepted, "accepted", ""),
             (self.rejected, "rejected", ""),
-            (self.unsent, "unsent", self._main_reason("unsent")),
+            (self.unsent, "unsent", self._why("unsent")),
             (self.unconfirmed, "unconfirmed", ""),
-            (self.stopped, "stopped", self._main_reason("stopped")),
+            (self.stopped, "stopped", self._why("stopped")),
             (self.in_flight, "in flight", ""),
             (self.not_claimed, "not sent yet", "" if self.ended == DONE else self.ended.replace("_", " ")),
         ]
         said = [f"{n:,} {word}{f' ({why})' if why else ''}" for n, word, why in counts if n]
         return f"batch {self.batch}: " + (", ".join(said) or "no messages")
 
-    def _main_reason(self, status: str) -> str:
+    def _why(self, status: str) -> str:
+        """The one reason, or the most frequent ones with their counts."""
         reasons = self.reasons.get(status, {})
-        if not reasons:
-            return ""
-        most = max(sorted(reasons), key=lambda reason: reasons[reason])
-        return reason_in_words(most)
+        ranked = sorted(reasons, key=lambda reason: (-reasons[reason], reason))
+        if len(ranked) < 2:
+            return "".join(reason_in_words(reason) for reason in ranked)
+        named = [f"{reasons[reason]:,} {reason_in_words(reason)}" for reason in ranked[:MOST_REASONS]]
+        others = sum(reasons[reason] for reason in ranked[MOST_REASONS:])
+        return ", ".join([*named, f"{others:,} for other reasons"] if others else named)
 
 
 def reason_in_words(kind: str) -> str:

@@ -301,13 +301,17 @@ class _Sender:
         said = outcomes if is_in_order else self._in_order(flight, rows, outcomes)
         flight.answered += map(Settlement, rows, said)
         flight.silent.difference_update(rows)
+        n_good = 0
         for outcome in said:
             if outcome.error is None and outcome.on_wire and outcome.retry_after_s is None:
-                flight.has_arrived = True
+                n_good += 1
                 continue
             flight.has_arrived = flight.has_arrived or outcome.on_wire
             flight.has_missed = flight.has_missed or _missed(outcome)
             self._obey(outcome)
+        if n_good:
+            flight.has_arrived = True
+            self._lanes.went_well(n_good)
 
     def _in_order(self, flight: _Flight, rows: Sequence[int], outcomes: Sequence[Outcome]) -> list[Outcome]:
         """One outcome per row; a row that the gateway does not speak of, or speaks of in two ways, is in doubt."""
@@ -340,7 +344,7 @@ class _Sender:
         if wait_s is None and outcome.error is not None and outcome.error.kind in _HOLDS:
             wait_s = UNASKED_HOLD_S
         if wait_s:
-            self._lanes.hold(self._clock.boot_s() + wait_s)
+            self._lanes.hold(wait_s, now_s=self._clock.boot_s())
 
     async def _settle(self, flight: _Flight) -> None:
         """Ask for a settle of what was answered, once the settle before it is acknowledged."""

@@ -5,6 +5,10 @@ from __future__ import annotations
 import asyncio
 from collections import deque
 
+FEWEST_GOOD = 10  # messages between two holds; fewer, and the next one is longer
+SHORTEST_HOLD_S = 0.25
+LONGEST_HOLD_S = 8.0
+
 
 class Permits:
     """The right to have claimed messages unsettled; the ledger's doubt after a crash is never more than these.
@@ -42,6 +46,56 @@ class Permits:
                 turn.set_result(None)
 
 
+class Window:
+    """How many requests may be open: as many as there are lanes, and fewer for a while after a throttle.
+
+    First come, first served.
+    """
+
+    def __init__(self, most: int) -> None:
+        self._most = most
+        self._width = float(most)
+        self._n_open = 0
+        self._waiting: deque[asyncio.Future[None]] = deque()
+
+    async def __aenter__(self) -> None:
+        if self._n_open < int(self._width) and not self._waiting:
+            self._n_open += 1
+            return
+        turn: asyncio.Future[None] = asyncio.get_running_loop().create_future()
+        self._waiting.append(turn)
+        try:
+            await turn
+        except asyncio.CancelledError:
+            if turn.done() and not turn.cancelled():
+                self._leave()  # it was ours already
+            raise
+
+    async def __aexit__(self, *_: object) -> None:
+        self._leave()
+
+    def narrow(self) -> None:
+        """Half as many from now on."""
+        self._width = max(1.0, self._width / 2)
+
+    def widen(self) -> None:
+        """One more for every round of requests that went well."""
+        if self._width < self._most:
+            self._width = min(float(self._most), self._width + 1 / self._width)
+            self._let_in()
+
+    def _leave(self) -> None:
+        self._n_open -= 1
+        self._let_in()
+
+    def _let_in(self) -> None:
+        while self._waiting and (self._waiting[0].done() or self._n_open < int(self._width)):
+            turn = self._waiting.popleft()
+            if not turn.done():
+                self._n_open += 1
+                turn.set_result(None)
+
+
 class Lanes:
     """Open requests, unsettled messages, and the gateway's wish to be left alone; one per account and process.
 
@@ -49,13 +103,29 @@ class Lanes:
     """
 
     def __init__(self, concurrency: int) -> None:
-        self.requests = asyncio.Semaphore(concurrency)
+        self.requests = Window(concurrency)
         self.permits = Permits(2 * concurrency)
         self.held_until_s = 0.0  # in the clock's boot seconds
+        self._hold_s = 0.0
+        self._n_good = 0  # accepted since the last hold began
 
-    def hold(self, until_s: float) -> None:
-        """Nothing leaves before that instant."""
-        self.held_until_s = max(self.held_until_s, until_s)
+    def hold(self, wait_s: float, *, now_s: float) -> None:
+        """The gateway wants to be left alone for so long: nothing leaves, and then less at a time.
+
+        When hardly anything was let in since the last hold, it is held for twice as long as then: a gateway that takes
+        a message every 20 ms and says so with each refusal would refuse every other one, until all attempts are used up.
+        """
+        if now_s >= self.held_until_s:
+            self.requests.narrow()
+            is_useless = self._n_good < FEWEST_GOOD
+            self._hold_s = min(max(2 * self._hold_s, SHORTEST_HOLD_S), LONGEST_HOLD_S) if is_useless else 0.0
+            self._n_good = 0
+        self.held_until_s = max(self.held_until_s, now_s + max(wait_s, self._hold_s))
+
+    def went_well(self, n: int) -> None:
+        """The gateway took n messages of a request."""
+        self._n_good += n
+        self.requests.widen()
 
 
 class StopSign:

@@ -14,7 +14,19 @@ from messaging.tally import DONE, BatchTally
                 unsent=48,
                 reasons={"unsent": {"throttled": 40, "timeout": 8}},
             ),
-            "batch 17: 940 accepted, 12 rejected, 48 unsent (gateway throttled)",
+            "batch 17: 940 accepted, 12 rejected, 48 unsent (40 gateway throttled, 8 no answer in time)",
+        ),
+        (
+            BatchTally(batch=18, unsent=48, reasons={"unsent": {"throttled": 48}}),
+            "batch 18: 48 unsent (gateway throttled)",
+        ),
+        (
+            BatchTally(
+                batch=19,
+                unsent=10,
+                reasons={"unsent": {"unknown": 1, "throttled": 5, "no_credit": 1, "unavailable": 2, "x": 1}},
+            ),
+            "batch 19: 10 unsent (5 gateway throttled, 2 gateway unavailable, 1 out of credit, 2 for other reasons)",
         ),
         (BatchTally(batch=0, accepted=1000), "batch 0: 1,000 accepted"),
         (

@@ -198,3 +198,44 @@ def test_messages_that_found_no_gateway_use_up_no_attempt_but_wait(bench):
     bench.now += 1
     assert isinstance(bench.ask(lease, 1), Claim)
     assert bench.rows("select distinct attempts from outcomes") == [(0,)]
+
+
+ONCE_MORE, NEVER = True, False
+
+
+@pytest.mark.parametrize(
+    ("status", "kind", "permanent", "on_wire", "is_tried_again", "counts"),
+    [
+        ("UNSENT", "throttled", False, True, ONCE_MORE, 1),
+        ("UNSENT", "unavailable", False, True, ONCE_MORE, 1),
+        ("UNSENT", "timeout", False, True, ONCE_MORE, 1),
+        ("UNSENT", "connect_failed", False, False, ONCE_MORE, 0),
+        ("UNSENT", "held_back", False, False, ONCE_MORE, 0),
+        ("UNSENT", "unknown", True, True, NEVER, 1),
+        ("UNSENT", "bad_credentials", True, True, NEVER, 1),
+        ("UNSENT", "no_credit", True, True, NEVER, 1),
+        ("UNCONFIRMED", "timeout", False, True, NEVER, 1),
+        ("UNCONFIRMED", "lost_connection", False, True, NEVER, 1),
+        ("UNCONFIRMED", "bad_answer", False, True, NEVER, 1),
+        ("REJECTED", "blocked", True, True, NEVER, 1),
+        ("REJECTED", "unknown", False, True, NEVER, 1),
+        ("ACCEPTED", None, False, True, NEVER, 1),
+    ],
+)
+def test_what_is_tried_again_in_the_same_task_run_and_what_counts_as_an_attempt(
+    bench_of, status, kind, permanent, on_wire, is_tried_again, counts
+):
+    bench = bench_of(1)
+    lease = bench.take()
+    claimed = bench.claim(lease)
+    said = (
+        accepted(0)
+        if kind is None
+        else refused(OutcomeStatus[status], 0, kind=ErrorKind(kind), permanent=permanent, on_wire=on_wire)
+    )
+    bench.settle(claimed, *said)
+    attempts, retry_at = bench.rows("select attempts, retry_at from outcomes")[0]
+    assert (attempts, retry_at is not None) == (counts, is_tried_again)
+    bench.move_run("sending")  # where the guards have stopped it
+    bench.now += 60
+    assert isinstance(bench.ask(lease, 1), Claim) is is_tried_again
