@@ -9,7 +9,6 @@ from typing import TYPE_CHECKING
 
 from data.connections import read_connection
 from data.readers import Source, open_connection, open_source
-from data.readers.http_pages import Pages
 from messaging.errors import SourceError
 
 if TYPE_CHECKING:
@@ -42,6 +41,8 @@ def open_audience(
     name = str(audience.connection)
     if store is None:
         raise SourceError(f"{name}: a connection is known to a store only, and there is none.")
+    from data.readers.http_pages import Pages  # brings a network library, which a file needs nothing of
+
     wanted = audience.query or Pages(
         path=str(audience.path),
         rows=audience.rows,

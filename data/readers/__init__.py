@@ -21,16 +21,15 @@ from data.readers.archives import is_zip_of_a_file, unpack_gzip, unpack_zip
 from data.readers.csv_text import read_csv
 from data.readers.excel import read_excel
 from data.readers.grid import Found, Grid, ReadRule, Told
-from data.readers.http_pages import Pages, pages_grid
 from data.readers.json_lines import read_json_lines
 from data.readers.parquet import read_parquet
 from data.readers.source import Source
-from data.readers.sql_query import query_grid
 from data.spool import ROWS_OF_A_CHUNK
 from messaging.errors import SourceError
 
 if TYPE_CHECKING:
     from data.connections import Connection
+    from data.readers.http_pages import Pages
 
 __all__ = ["ReadRule", "SmallSource", "Source", "open_connection", "open_source", "read_source"]
 
@@ -85,6 +84,10 @@ def open_connection(
             else "a service: give [audience] path"
         )
         raise SourceError(f"the connection {connection.name} is {what}.")
+    # Here, for they bring a network library that a file needs nothing of.
+    from data.readers.http_pages import pages_grid
+    from data.readers.sql_query import query_grid
+
     grids = (
         query_grid(connection, wanted)
         if isinstance(wanted, str)
