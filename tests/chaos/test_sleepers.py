@@ -1,4 +1,4 @@
-"""The window that remains (docs/adr/0009): a process that stops between its look at the clock and its first byte."""
+"""The window that remains (docs/adr/0010): a process that stops between its look at the clock and its first byte."""
 
 from __future__ import annotations
 
