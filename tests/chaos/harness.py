@@ -82,7 +82,7 @@ def kill_senders(n_kills: int, report: Report, *, seed: int, give_up_at_s: float
 def main() -> int:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--kills", type=int, default=FULL)
-    parser.add_argument("--seconds", type=float, default=480, help="no trial begins later")
+    parser.add_argument("--seconds", type=float, default=420, help="no trial begins later")
     parser.add_argument("--seed", type=int, default=1)
     parser.add_argument("--json", type=Path, default=CHECKOUT / "var" / "chaos.json")
     asked = parser.parse_args()
