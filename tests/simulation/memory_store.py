@@ -5,6 +5,7 @@ It keeps the statements that SQLAlchemy has compiled, too. What only looks is as
 
 from __future__ import annotations
 
+import json
 import sqlite3
 from collections.abc import Mapping
 from functools import cache
@@ -62,6 +63,7 @@ class MemoryStore:
                     n_audience=n,
                     n_messages=n,
                     n_batches=len(scenario.batch_sizes),
+                    guards=_guards(scenario.most_failures_in_a_row),
                 )
             )
             for batch, size in enumerate(scenario.batch_sizes):
@@ -94,3 +96,9 @@ class PlainConnection:
 
     def execute(self, statement: sa.TextClause, values: Mapping[str, Any]) -> sqlite3.Cursor:
         return self._driver.execute(statement.text, values)
+
+
+def _guards(most_failures_in_a_row: int | None) -> str | None:
+    if most_failures_in_a_row is None:
+        return None
+    return json.dumps({"max_failures_in_a_row": most_failures_in_a_row, "max_failure_rate": 1.0})

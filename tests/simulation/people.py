@@ -57,6 +57,8 @@ class People:
             n_commits = counts["commits"]
             if is_over and books.n_open and self._draw.random() < 0.3:
                 self.retry()
+            if self._world.run_state is RunState.STOPPED and self._draw.random() < 0.5:
+                self._world.steer(resume_run, by="Ann")
 
     def close(self) -> None:
         if self._world.run_state is RunState.CANCELLED:

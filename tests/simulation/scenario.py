@@ -50,6 +50,7 @@ class Scenario:
     says_duplicate: bool  # to a second copy; else the same as to the first
     has_flight_records: bool
     n_clock_jumps: int
+    most_failures_in_a_row: int | None  # then the run stops by itself; None: practically never
     cancel_after_s: float
     rules: Rules
 
@@ -105,6 +106,7 @@ class Scenario:
             says_duplicate=draw.random() < 0.5,
             has_flight_records=draw.random() < 0.5,
             n_clock_jumps=draw.choice((0, 0, 0, 2)),
+            most_failures_in_a_row=draw.choice((None, None, 3)),
             cancel_after_s=draw.choice((NEVER, NEVER, NEVER, NEVER, draw.uniform(0, chaos_s))),
             rules=Rules(
                 lease_s=draw.choice((4.0, 10.0, 20.0)),

@@ -159,7 +159,7 @@ class SimulatedClient:
         return self._told(messages, outcomes, fault)
 
     def _arrive(self, messages: Sequence[OutgoingMessage], request_key: str, fault: str) -> list[Outcome]:
-        if fault in {"throttle", "lost before it was read"}:
+        if fault in {"throttle", "lost before it was read", "no credit"}:
             return []
         if fault == "throttle half" and self.capabilities.idempotency is not Idempotency.REQUEST_KEY:
             return self._carrier.submit(messages[: len(messages) // 2], request_key)
@@ -178,6 +178,8 @@ class SimulatedClient:
                 after_s = draw.choice((None, 0.2, 3.0))
                 refused = unsent(ErrorKind.THROTTLED, retry_after_s=after_s)
                 return outcomes + refused.outcomes(messages[len(outcomes) :])
+            case "no credit":
+                return unsent(ErrorKind.NO_CREDIT, permanent=True).outcomes(messages)
             case "lost before it was read" | "lost after it was taken":
                 return unconfirmed(ErrorKind.LOST_CONNECTION).outcomes(messages)
             case "half an answer":
@@ -219,6 +221,7 @@ FAULTS = (
     "half an answer",
     "of two minds",
     "slow",
+    "no credit",
     "a bug before it left",
     "a bug",
 )

@@ -49,6 +49,13 @@ TROUBLES = [
     "send again",
     "sent again though it was out",
     "clock jumps",
+    "stopped by its guards",
+    "resubmitted",
+    "second copies refused",
+    "accepted by look-up",
+    "unsent by look-up",
+    "look-ups failed",
+    "proved by a flight record",
     "swept leases",
 ]
 

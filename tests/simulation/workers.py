@@ -120,11 +120,17 @@ class WorkerLedger:
         if self._settling[lease] > 1:
             self._world.fail("two settles of one lease are under way")
 
-        def check(answer: Settled, changes: Changes) -> None:
-            self._world.check_settled(claim, settlements, answer, blocked_s)
+        was = self._world.run_state
 
-        arguments = claim, settlements, blocked_s, jitter, self._rules
-        settled: Settled = await self._ask(settle, *arguments, check=check)
+        def settle_part(connection: sa.Connection, now: float) -> Settled:
+            nonlocal was
+            was = self._world.run_state
+            return settle(connection, claim, settlements, blocked_s, jitter, self._rules, now)
+
+        def check(answer: Settled, changes: Changes) -> None:
+            self._world.check_settled(claim, settlements, answer, blocked_s=blocked_s, was=was)
+
+        settled: Settled = await self._ask(settle_part, check=check)
         self._settling[lease] -= 1
         self._worker.settled(claim, len(settlements))
         return settled

@@ -23,7 +23,7 @@ from data.ledger.recovering import expire_leases
 from data.store.tables import suppressions
 from messaging.batches import BatchRef
 from messaging.errors import TidingsError
-from messaging.outcomes import Receipt
+from messaging.outcomes import ErrorKind, Receipt
 from messaging.runs import RunState
 from messaging.tally import BatchTally
 from tests.simulation.books import UNCONFIRMED, Books, Line
@@ -202,16 +202,35 @@ class World:
             self.fail("somebody was claimed after a STOP")
 
     def check_settled(
-        self, claimed: Claim, settlements: Sequence[Settlement], settled: Settled, blocked_s: float
+        self,
+        claimed: Claim,
+        settlements: Sequence[Settlement],
+        settled: Settled,
+        *,
+        blocked_s: float,
+        was: RunState,
     ) -> None:
+        """was: the run's state before."""
         for _, outcome in settlements:
             self.books.tell(outcome.reference, outcome.gateway_message_id)
-        fence = self.memory.one("select fence from batches where batch = ?", claimed.ref.batch)[0]
+        kinds = {outcome.error.kind for _, outcome in settlements if outcome.error is not None}
+        self._check_breaker(was, settled, is_refused=ErrorKind.NO_CREDIT in kinds)
+        fence = self.leases.held(claimed.ref).fence
         self.counts["late outcomes"] += settled.n_late
         self.counts["settles again"] += settled.n_repeated
         self.counts["settled after the lease"] += claimed.fence != fence
         if blocked_s > 0 and settled.n_applied:
             self.claims.block(self.now_s + blocked_s)
+
+    def _check_breaker(self, was: RunState, settled: Settled, *, is_refused: bool) -> None:
+        """A run stops when its gateway refuses the account, or when the scenario guards it against many failures."""
+        is_stopped = was is RunState.SENDING and self.run_state is RunState.STOPPED
+        self.counts["stopped by its guards"] += is_stopped
+        if is_stopped and not is_refused and self.scenario.most_failures_in_a_row is None:
+            self.fail("a run stopped itself for no reason")
+        is_news = was is RunState.SENDING and is_refused and settled.n_late + settled.n_repeated == 0
+        if is_news and not is_stopped:
+            self.fail("the gateway refuses the account, and the run goes on")
 
     def check_tally(self, tally: BatchTally) -> None:
         """What a task tells of its batch is what the ledger has."""
