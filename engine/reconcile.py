@@ -159,7 +159,7 @@ class _Reconciler:
             await self._resubmit(client)
         finally:
             await client.close()
-        await self._count(client.capabilities)
+        await self._count(client.capabilities, asked_at)
         self._done.run = await asyncio.to_thread(self._close)
         return self._done
 
@@ -246,9 +246,9 @@ class _Reconciler:
         refs = [BatchRef(self._run, number) for number in numbers]
         return [batch_to_send(ref, read_batch(self._folder, ref), self._validity_s) for ref in refs]
 
-    async def _count(self, capabilities: Capabilities) -> None:
-        """What is left, and from when on another call may prove more of it."""
-        now, left = await self._in_doubt()
+    async def _count(self, capabilities: Capabilities, asked_at: float) -> None:
+        """What is left, and from when on another call may prove more of it: perhaps at once, if this one took long."""
+        _, left = await self._in_doubt()
         self._done.n_unconfirmed = len(left)
         self._done.n_assumed_sent = sum(one.is_assumed_sent for one in left)
         if capabilities.look_up is LookUp.CONCLUSIVE or _dedupe_of(capabilities) is not None:
@@ -257,7 +257,7 @@ class _Reconciler:
                 for one in left
                 if one.last_sent_at is not None and not one.is_assumed_sent
             ]
-            ahead = [at for at in over_at if at > now]
+            ahead = [at for at in over_at if at > asked_at]
             self._done.n_too_early, self._done.ask_again_at = len(ahead), max(ahead, default=None)
 
     def _close(self) -> RunRecord:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import time
 
 import pytest
@@ -13,6 +14,7 @@ from data.ledger.rules import Rules
 from data.store.tables import runs, suppressions
 from engine.reconcile import CannotReconcile, reconcile_run
 from engine.resolving import resolve_run
+from gateway_clients.simulator_client import SimulatorClient
 from messaging.batches import BatchRef
 from messaging.runs import RunState
 from tests.engine.doubtful import KEYS, N_BATCHES, NOT_TAKEN, RUN, SIZE, TAKEN, client_for
@@ -62,6 +64,24 @@ def test_what_the_gateway_surely_never_took_is_unsent_once_nothing_can_be_on_its
     assert done.run.state is RunState.FINISHED_WITH_UNSENT
     house.send()
     assert house.terms() == {"accepted": SIZE * N_BATCHES}
+
+
+def test_a_look_up_that_took_long_is_worth_another_one_at_once(house, monkeypatch):
+    # Asked while something could be on its way, answered when nothing could: the answer proved nothing, a new one will.
+    house.send(**NOT_TAKEN)
+    n = house.terms()["unconfirmed"]
+    house.let_pass(29)
+
+    async def slowly(self, references):
+        await asyncio.sleep(5)
+        return await look_up(self, references)
+
+    look_up = SimulatorClient.look_up
+    monkeypatch.setattr(SimulatorClient, "look_up", slowly)
+    slow = house.reconcile()
+    assert (slow.n_surely_unsent, slow.n_too_early) == (0, n)
+    assert slow.ask_again_at < time.time()
+    assert house.reconcile().n_surely_unsent == n
 
 
 @pytest.mark.parametrize("bulk_size", [1, 20])

@@ -29,7 +29,8 @@ from tests.chaos.arena import freeze_a_run, set_account
 from tests.conftest import Simulator
 from tests.data.small_house import House, house_in, terms
 
-N, BATCH_SIZE, RATE_MPS = 900, 100, 200
+N, BATCH_SIZE = 900, 100
+SLOW_MPS, FAST_MPS = 40, 500  # so slow that the run outlasts any backup; then it is not waited for
 PATIENCE_S = 60.0
 
 pytestmark = pytest.mark.slow
@@ -87,12 +88,13 @@ class World:
     def back_up_in_mid_run(self, *, is_finished: bool) -> tuple[Path, int]:
         """A backup that was made while a sender worked; it sent everything afterwards, or half of what was left."""
         with self.house("lost").opened(now=time.time()) as instance:
-            set_account(instance, rate_mps=RATE_MPS, bulk_size=1, concurrency=20)
+            set_account(instance, rate_mps=SLOW_MPS, bulk_size=1, concurrency=20)
             run = freeze_a_run(instance, n_messages=N, batch_size=BATCH_SIZE)
             with self.sending(instance, run) as sender:
-                self.wait_for(N // 4)
+                self.wait_for(N // 20)
                 folder = write_backup(instance, self.folder / "backups", now=time.time()).folder
                 assert self.n_taken < N, "the backup came too late to be one in mid-run"
+                set_account(instance, rate_mps=FAST_MPS, bulk_size=1, concurrency=20)
                 if not is_finished:
                     self.wait_for(self.n_taken + N // 8)
                     sender.drain()
@@ -172,6 +174,7 @@ def test_what_was_never_sent_goes_out_once_after_all(world):
         assert done.run.state is RunState.FINISHED_WITH_UNSENT
         world.check(n_taken)
 
+        set_account(instance, rate_mps=FAST_MPS, bulk_size=1, concurrency=20)
         reopen_run(instance.store, done.run, now=time.time())
         with world.sending(instance, run):
             pass
