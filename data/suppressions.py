@@ -25,7 +25,7 @@ if TYPE_CHECKING:
 T = TypeVar("T")
 
 EVERYWHERE = ""  # the scope that holds for every sender ID and account
-MOST_PEOPLE_KEPT = 2_000_000  # of a list that is read whole: 100 MB
+MOST_PEOPLE_KEPT = 2_000_000  # of a list that is read whole: 200 MB
 KEYS_PER_STATEMENT = 10_000  # SQLite takes 32,766 parameters, PostgreSQL 65,535
 
 _LISTS = {  # parameters that are lists
@@ -89,27 +89,23 @@ class SuppressedPeople:
     def __init__(self, store: Store | None, *, scopes: Sequence[str] = (EVERYWHERE,)) -> None:
         self._store = store
         self._scopes = scopes
-        self._whole: pl.Series | None = None
+        self._whole: set[str] | None = None
 
-    def among(self, person_keys: pl.Series) -> pl.Series:
+    def among(self, person_keys: pl.Series) -> set[str]:
         """All of these people who are suppressed, and perhaps others."""
         if self._whole is None and self._store is not None:
             keys = person_keys.drop_nulls().unique()
             with self._store.read.connect() as connection:
                 if len(keys) <= KEYS_PER_STATEMENT or _n_suppressions(connection) > MOST_PEOPLE_KEPT:
                     return self._looked_up(connection, keys.to_list())
-                self._whole = _series(_people(connection, "everybody", scopes=self._scopes))
-        return self._whole if self._whole is not None else _series(())
+                self._whole = _people(connection, "everybody", scopes=self._scopes)
+        return self._whole or set()
 
-    def _looked_up(self, connection: Connection, keys: Sequence[str]) -> pl.Series:
+    def _looked_up(self, connection: Connection, keys: Sequence[str]) -> set[str]:
         found: set[str] = set()
         for chunk in _chunks(keys):
             found |= _people(connection, "among", scopes=self._scopes, person_keys=chunk)
-        return _series(found)
-
-
-def _series(person_keys: Iterable[str]) -> pl.Series:
-    return pl.Series(list(person_keys), dtype=pl.String)
+        return found
 
 
 def import_suppressions(

@@ -32,7 +32,7 @@ def weigh_contacts(
     contacts: pl.DataFrame,
     *,
     consent_basis: Literal["recorded", "attested"] | None,
-    suppressed: Collection[str] | pl.Series,
+    suppressed: Collection[str],
 ) -> pl.DataFrame:
     """WEIGHED, row by row. contacts: CONTACTS + person_key, some or all of a source. suppressed: person keys."""
     consent = contacts["consent"]
@@ -43,7 +43,8 @@ def weigh_contacts(
         is_mobile=_is_in("number_type", MOBILE_TYPES),
         says_no=says_no(consent),
         may_be_texted=says_yes(consent) if needs_yes else pl.repeat(value=True, n=pl.len()),
-        is_suppressed=_is_in("person_key", suppressed),
+        # In Python: Polars would build its own table of all who are suppressed for every chunk.
+        is_suppressed=pl.Series([key in suppressed for key in contacts["person_key"]], dtype=pl.Boolean),
     )
 
 
@@ -185,9 +186,8 @@ def _parted(judged: pl.DataFrame) -> tuple[pl.DataFrame, pl.DataFrame]:
     return judged.filter(~is_out).drop("excluded_reason", "excluded_detail"), excluded
 
 
-def _is_in(column: str, values: Collection[str] | pl.Series) -> pl.Expr:
-    known = values if isinstance(values, pl.Series) else pl.Series(list(values), dtype=pl.String)
-    return pl.col(column).is_in(known.implode()).fill_null(value=False)
+def _is_in(column: str, values: Collection[str]) -> pl.Expr:
+    return pl.col(column).is_in(pl.Series(list(values), dtype=pl.String).implode()).fill_null(value=False)
 
 
 _BESIDE = "weighed "  # no name of a column begins so: names have no spaces

@@ -44,6 +44,9 @@ _OTHER_TYPES = (  # in the library's order, before fixed line and mobile: the fi
 
 _SIMPLE = r"^[^\p{Nd}+＋]*\+?[0-9 .()\-/\[\]]*$"  # leading words, at most one '+', then digits and separators
 
+# A short extension behind such a number, in the spellings that are one to the library beyond doubt: it changes nothing.
+_EXTENSION = r"(?i)([0-9)]) ?(?:ext\.?|x) ?[0-9]{1,6}$"
+
 
 def match_patterns(
     values: pl.Series, region: str | None, *, fewest_rows: int = FEWEST_ROWS_OF_A_COUNTRY
@@ -74,7 +77,8 @@ def _digits_of(values: pl.Series) -> tuple[pl.DataFrame, list[pl.Series]]:
     """The rows of plain shape as i, has_plus, digits; and the positions of all others."""
     rows = pl.DataFrame({"i": pl.int_range(len(values), dtype=pl.UInt32, eager=True), "text": values})
     is_simple = rows["text"].str.contains(_SIMPLE)
-    folded = rows.filter(~is_simple).with_columns(pl.col("text").str.replace_many(_ascii_of()))
+    plain = pl.col("text").str.replace_many(_ascii_of()).str.replace(_EXTENSION, "${1}")
+    folded = rows.filter(~is_simple).with_columns(plain)
     is_simple_now = folded["text"].str.contains(_SIMPLE)
     rows = pl.concat([rows.filter(is_simple), folded.filter(is_simple_now)]).with_columns(
         has_plus=pl.col("text").str.contains("+", literal=True),

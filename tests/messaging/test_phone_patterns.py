@@ -50,7 +50,8 @@ def test_without_a_region_the_patterns_read_what_has_a_country_code_and_refuse_t
 @pytest.mark.parametrize(
     "text",
     [
-        "07400 123456 x12",
+        "07400 123456 int. 12",
+        "07400 123456 x1234567",
         "0800 FLOWERS",
         "++447400123456",
         "+44+7400123456",
