@@ -38,9 +38,11 @@ REPORT = QualityReport(
 )
 
 
-@pytest.fixture
-def store(tmp_path):
-    opened = prepare_store(f"sqlite:///{tmp_path}/store.db", now=NOW)
+@pytest.fixture(params=["sqlite", pytest.param("postgresql", marks=pytest.mark.slow)])
+def store(request, tmp_path):
+    is_embedded = request.param == "sqlite"
+    url = f"sqlite:///{tmp_path}/store.db" if is_embedded else request.getfixturevalue("postgres_url")
+    opened = prepare_store(url, now=NOW)
     yield opened
     opened.close()
 
