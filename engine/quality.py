@@ -43,9 +43,9 @@ def compare_plan(plan: Plan, *, last: LastRun | None) -> QualityReport:
 
 
 def refuse_failed(report: QualityReport, *, where: str = "") -> None:
-    """Raises QualityFailed when something that stops a run does not hold. where: the report is."""
+    """Raises QualityFailed when something that stops a run does not hold. where: the report lies in the var folder."""
     if report.objection is not None:
-        told = f" The whole report: {where}" if where else ""
+        told = f" The whole report is {where} in the var folder." if where else ""
         raise QualityFailed(
             f"{report.objection}. Nothing was sent; correct the source, or [quality] in the campaign.{told}"
         )

@@ -85,7 +85,8 @@ def test_what_stops_a_run_is_raised_as_a_sentence_with_the_next_step(desk):
         refuse_failed(report, where="runs/000001/quality.html")
     assert str(raised.value) == (
         "spring: the quality gate let nothing through. Rows of the source: wanted at least 10, observed 9. Nothing was "
-        "sent; correct the source, or [quality] in the campaign. The whole report: runs/000001/quality.html"
+        "sent; correct the source, or [quality] in the campaign. The whole report is runs/000001/quality.html in "
+        "the var folder."
     )
     refuse_failed(compare_plan(desk.plan(), last=None))
 

@@ -17,7 +17,7 @@ pytestmark = pytest.mark.prefect
 WHY = (
     "welcome: the quality gate let nothing through. Contacts whose first_name is one of Ann, Bob: wanted at least "
     "90 %, observed 0 % (0 of 25). Nothing was sent; correct the source, or [quality] in the campaign. "
-    "The whole report: runs/000001/quality.html"
+    "The whole report is runs/000001/quality.html in the var folder."
 )
 
 
