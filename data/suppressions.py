@@ -147,7 +147,8 @@ def _n_suppressions(connection: Connection) -> int:
 
 def _people(connection: Connection, name: str, **lists: Sequence[str]) -> set[str]:
     asked = {parameter: list(values) for parameter, values in lists.items()}
-    return set(connection.execute(_statement(f"suppressions/{name}"), asked).scalars())
+    # All at once: one by one, each row would be fetched by itself.
+    return set(connection.execute(_statement(f"suppressions/{name}"), asked).scalars().all())
 
 
 def _known(connection: Connection, entries: Sequence[Suppression]) -> set[tuple[str, str]]:

@@ -44,7 +44,9 @@ def weigh_contacts(
         says_no=says_no(consent),
         may_be_texted=says_yes(consent) if needs_yes else pl.repeat(value=True, n=pl.len()),
         # In Python: Polars would build its own table of all who are suppressed for every chunk.
-        is_suppressed=pl.Series([key in suppressed for key in contacts["person_key"]], dtype=pl.Boolean),
+        is_suppressed=pl.Series(
+            [key in suppressed for key in contacts["person_key"].to_list()], dtype=pl.Boolean
+        ),
     )
 
 
