@@ -340,10 +340,14 @@ class _Sender:
 
     def _obey(self, outcome: Outcome) -> None:
         """A wish to wait holds for the whole account: at once in this process, by the settle in all others."""
-        wait_s = outcome.retry_after_s
-        if wait_s is None and outcome.error is not None and outcome.error.kind in _HOLDS:
+        wait_s, kind = outcome.retry_after_s, None if outcome.error is None else outcome.error.kind
+        if wait_s is None and kind in _HOLDS:
             wait_s = UNASKED_HOLD_S
-        if wait_s:
+        if not wait_s:
+            return
+        if kind == ErrorKind.THROTTLED:
+            self._lanes.throttled(wait_s, now_s=self._clock.boot_s())
+        else:
             self._lanes.hold(wait_s, now_s=self._clock.boot_s())
 
     async def _settle(self, flight: _Flight) -> None:

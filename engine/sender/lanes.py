@@ -5,9 +5,9 @@ from __future__ import annotations
 import asyncio
 from collections import deque
 
-FEWEST_GOOD = 10  # messages between two holds; fewer, and the next one is longer
+ENOUGH_GOOD = 3  # messages let in for each that was refused; fewer, and the next hold is longer
 SHORTEST_HOLD_S = 0.25
-LONGEST_HOLD_S = 8.0
+LONGEST_HOLD_S = 4.0
 
 
 class Permits:
@@ -107,20 +107,25 @@ class Lanes:
         self.permits = Permits(2 * concurrency)
         self.held_until_s = 0.0  # in the clock's boot seconds
         self._hold_s = 0.0
-        self._n_good = 0  # accepted since the last hold began
+        self._n_good = self._n_refused = 0  # messages since the last hold began
 
     def hold(self, wait_s: float, *, now_s: float) -> None:
-        """The gateway wants to be left alone for so long: nothing leaves, and then less at a time.
+        """The gateway wants to be left alone for so long: nothing leaves."""
+        self.held_until_s = max(self.held_until_s, now_s + wait_s)
 
-        When hardly anything was let in since the last hold, it is held for twice as long as then: a gateway that takes
-        a message every 20 ms and says so with each refusal would refuse every other one, until all attempts are used up.
+    def throttled(self, wait_s: float, *, now_s: float) -> None:
+        """The gateway takes less than it was given: nothing leaves for so long, and then less at a time.
+
+        When little was let in since the last hold, this one is twice as long as that one: a gateway that takes a message
+        every 20 ms and says so with each refusal would refuse every other one, until all attempts are used up.
         """
+        self._n_refused += 1
         if now_s >= self.held_until_s:
             self.requests.narrow()
-            is_useless = self._n_good < FEWEST_GOOD
+            is_useless = self._n_good < ENOUGH_GOOD * self._n_refused
             self._hold_s = min(max(2 * self._hold_s, SHORTEST_HOLD_S), LONGEST_HOLD_S) if is_useless else 0.0
-            self._n_good = 0
-        self.held_until_s = max(self.held_until_s, now_s + max(wait_s, self._hold_s))
+            self._n_good = self._n_refused = 0
+        self.hold(max(wait_s, self._hold_s), now_s=now_s)
 
     def went_well(self, n: int) -> None:
         """The gateway took n messages of a request."""

@@ -59,14 +59,14 @@ def test_a_hold_is_only_ever_extended():
     assert lanes.held_until_s == 10
 
 
-def test_a_hold_that_let_hardly_anything_in_is_followed_by_one_twice_as_long():
+def test_a_throttle_that_let_little_in_is_followed_by_a_hold_twice_as_long():
     lanes = Lanes(8)
     held_s = []
-    for n_good in (0, 9, 9, 10, 3):
+    for n_good in (0, 5, 5, 6, 3):
         now_s = lanes.held_until_s
         lanes.went_well(n_good)
-        lanes.hold(0.02, now_s=now_s)
-        lanes.hold(0.02, now_s=now_s)  # the next answer of the same burst
+        lanes.throttled(0.02, now_s=now_s)
+        lanes.throttled(0.02, now_s=now_s)  # the next answer of the same burst
         held_s.append(lanes.held_until_s - now_s)
     assert held_s == pytest.approx([0.25, 0.5, 1.0, 0.02, 0.25])
 
@@ -74,13 +74,11 @@ def test_a_hold_that_let_hardly_anything_in_is_followed_by_one_twice_as_long():
 def test_a_hold_never_grows_without_end_and_the_gateways_wish_is_never_cut_short():
     lanes = Lanes(8)
     for _ in range(20):
-        lanes.hold(0.02, now_s=lanes.held_until_s)
-    before_s = lanes.held_until_s
-    lanes.hold(0.02, now_s=before_s)
-    assert lanes.held_until_s - before_s == pytest.approx(8.0)
-    before_s = lanes.held_until_s
-    lanes.hold(600.0, now_s=before_s)
-    assert lanes.held_until_s - before_s == pytest.approx(600.0)
+        lanes.throttled(0.02, now_s=lanes.held_until_s)
+    for wish_s, held_s in ((0.02, 4.0), (600.0, 600.0)):
+        before_s = lanes.held_until_s
+        lanes.throttled(wish_s, now_s=before_s)
+        assert lanes.held_until_s - before_s == pytest.approx(held_s)
 
 
 def test_a_window_lets_in_as_many_as_it_is_wide_in_the_order_they_came():
