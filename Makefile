@@ -3,6 +3,7 @@
 SHELL := /bin/sh
 BIN := .venv/bin
 SEEDS ?= 500
+WORKERS ?= 2
 KILLS ?= 200
 .DEFAULT_GOAL := help
 
@@ -21,7 +22,7 @@ up: install ## start everything a person needs; Ctrl-C stops it cleanly
 	@$(BIN)/tidings up
 
 test: install ## run the tests; they need no network and no system package
-	$(BIN)/python -m pytest
+	$(BIN)/python -m pytest -n $(WORKERS) --dist loadgroup --no-loadscope-reorder
 
 check: install ## lint, format, types, and who may import whom
 	$(BIN)/ruff check .

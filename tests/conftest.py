@@ -61,6 +61,13 @@ class Simulator:
         return _ask(urllib.request.Request(self.url + path, data=orjson.dumps(content), method="POST"))
 
 
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """With several workers (`make test`): a file's tests stay together, and one worker has all Prefect servers."""
+    for item in items:
+        group = "prefect" if item.get_closest_marker("prefect") else str(item.path)
+        item.add_marker(pytest.mark.xdist_group(group))
+
+
 @pytest.fixture(scope="session")
 def simulator_process() -> Iterator[Simulator]:
     """The process; a test asks for `simulator`."""
