@@ -141,3 +141,54 @@ def test_the_guards_of_a_run_are_its_own(house_of):
     house.simulator.set(reject_share=1.0)
     assert sum(tally.rejected for tally in house.send()) == 1000
     assert house.record.state is RunState.SENDING
+
+
+# What is tried again
+
+
+def accepted_of(tallies):
+    return sum(tally.accepted for tally in tallies)
+
+
+@pytest.mark.parametrize("bulk_size", [1, 50])
+def test_a_gateway_that_throttles_gets_everything_in_the_end_and_nothing_twice(house_of, bulk_size):
+    house = house_of(300, 100, bulk_size=bulk_size)
+    house.simulator.set(throttle_per_s=100)
+    assert accepted_of(house.send()) == 300
+    ledger = house.simulator.ledger()
+    assert (ledger["messages"], ledger["duplicates_by_reference"]) == (300, 0)
+    assert ledger["throttled_requests"] > 0
+
+
+def test_a_gateway_that_is_unavailable_for_a_moment_gets_everything_in_the_end(house_of):
+    house = house_of(200, 100)
+    house.simulator.set(faults={"unavailable": {"share": 0.2}}, retry_after_s=0.05)
+    assert accepted_of(house.send(back_off_s=0.05)) == 200
+    ledger = house.simulator.ledger()
+    assert ledger["requests"] == 200 + ledger["faults"]["unavailable"]
+
+
+def test_a_gateway_that_stays_unavailable_ends_the_batch_after_five_requests_a_message_with_its_reason(
+    house_of,
+):
+    house = house_of(20, 20)
+    house.simulator.set(faults={"unavailable": {"share": 1.0}}, retry_after_s=0.05)
+    (tally,) = house.send(back_off_s=0.01)
+    assert tally.in_words() == "batch 0: 20 unsent (gateway unavailable)"
+    assert house.simulator.ledger()["requests"] == 5 * 20
+    house.simulator.set(faults={})
+    assert accepted_of(house.send("the rerun")) == 20, "a new task run has new attempts"
+
+
+@pytest.mark.parametrize(
+    "fault", ["drop_after_reading", "drop_after_accepting", "half_answer", "error_500_taken"]
+)
+def test_what_may_have_been_sent_is_not_tried_again(house_of, fault):
+    house = house_of(20, 20)
+    house.simulator.set(faults={fault: {"share": 1.0}})
+    (tally,) = house.send()
+    assert (tally.unconfirmed, tally.needs_attention) == (20, False)
+    assert house.simulator.ledger()["requests"] == 20
+    house.simulator.set(faults={})
+    (tally,) = house.send("the rerun")
+    assert (tally.unconfirmed, house.simulator.ledger()["requests"]) == (20, 20)
