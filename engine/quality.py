@@ -55,7 +55,8 @@ def _measured(plan: Plan, limit: int, sample: int) -> Measures:
     quality = plan.campaign.quality
     columns = _columns(quality.columns(), plan)
     compared = [columns[name] for name in compared_columns(quality) if name in columns]
-    meter = Meter(columns, distinct=compared, limit=limit, sample=sample)
+    is_large = plan.contacts.n_rows > limit
+    meter = Meter(columns, distinct=compared, sample=sample if is_large else None)
     for contacts in plan.contacts:
         meter.add(contacts)
     return meter.measures(plan.summary.source_rows)

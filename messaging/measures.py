@@ -1,7 +1,7 @@
 """What a contact file is like: exact counts over all of its contacts, and those of their columns that a gate looks at.
 
-Contacts may come in chunks: what is kept of each is small. Up to `LIMIT` contacts their columns are kept whole; above
-it only a sample of them, the same one for the same file, and the counts stay exact.
+Contacts may come in chunks: what is kept of each is small. Of a large file (more than `LIMIT` contacts) only a sample of
+the columns is kept, the same one for the same file, and the counts stay exact.
 """
 
 from __future__ import annotations
@@ -25,7 +25,7 @@ class Measures:
 
     columns: as a campaign names them → as frames do; without those that the source has not. filled: contacts with
     something in the column. distinct, alone: of the filled cells of the columns to be compared, the distinct ones and
-    those nobody else has; of numbers the distinct ones alone.
+    those nobody else has.
     rows: of each contact the columns in question, blanks as null; a sample of them when is_sample.
     """
 
@@ -55,15 +55,16 @@ class Meter:
         columns: Mapping[str, str],
         *,
         distinct: Iterable[str] = (),
-        limit: int = LIMIT,
-        sample: int = SAMPLE,
+        sample: int | None = None,
     ) -> None:
-        """columns: those in question, as a campaign names them → as frames do. distinct: of these, to be compared."""
+        """columns: those in question, as a campaign names them → as frames do. distinct: of these, to be compared.
+
+        sample: how many contacts to keep; None: all.
+        """
         self._columns = columns
         self._kept = sorted({NUMBER, REGION, *columns.values()})
-        self._alone = frozenset(distinct)
-        self._compared = sorted({NUMBER, *self._alone})
-        self._limit, self._sample = limit, sample
+        self._compared = sorted({NUMBER, *distinct})
+        self._sample = sample
         self._contacts = 0
         self._filled = dict.fromkeys(self._kept, 0)
         self._regions: dict[str, int] = {}
@@ -81,21 +82,19 @@ class Meter:
         for region, n in rows[REGION].value_counts().iter_rows():
             self._regions[region] = self._regions.get(region, 0) + n
         self._rows.append(rows)
-        if self._contacts > self._limit:
+        if self._sample is not None and self._contacts > self._sample:
             self._rows = [_sample(pl.concat(self._rows), self._sample)]
 
     def measures(self, source_rows: int) -> Measures:
-        hashes = {name: pl.concat(parts) if parts else pl.Series() for name, parts in self._hashes.items()}
+        apart = {name: _tell_apart(parts) for name, parts in self._hashes.items()}
         rows = pl.concat(self._rows) if self._rows else pl.DataFrame(schema=["source_row", *self._kept])
         return Measures(
             source_rows=source_rows,
             contacts=self._contacts,
             columns=self._columns,
             filled=self._filled,
-            distinct={name: hashed.n_unique() for name, hashed in hashes.items()},
-            alone={
-                name: int(hashed.is_unique().sum()) for name, hashed in hashes.items() if name in self._alone
-            },
+            distinct={name: distinct for name, (distinct, _) in apart.items()},
+            alone={name: alone for name, (_, alone) in apart.items()},
             regions=dict(sorted(self._regions.items(), key=lambda item: (-item[1], item[0]))),
             rows=rows.drop("source_row"),
         )
@@ -111,6 +110,16 @@ def _comparable(cells: pl.Series) -> pl.Series:
     """Eight bytes for each filled cell, different for different cells: the digits of a number, a hash of anything else."""
     filled = cells.drop_nulls()
     return filled.str.slice(1).cast(pl.UInt64) if cells.name == NUMBER else filled.hash()
+
+
+def _tell_apart(parts: list[pl.Series]) -> tuple[int, int]:
+    """How many values there are, and how many stand there once. Sorted, since a table of them takes many times the room."""
+    if not parts:
+        return 0, 0
+    cells = pl.concat(parts).sort()
+    is_first = (cells != cells.shift(1)).fill_null(value=True)
+    is_last = is_first.shift(-1).fill_null(value=True)
+    return int(is_first.sum()), int((is_first & is_last).sum())
 
 
 def _sample(rows: pl.DataFrame, n: int) -> pl.DataFrame:

@@ -29,7 +29,7 @@ def contacts(**columns):
 def measured(quality: Quality, frame: pl.DataFrame, *, source_rows: int | None = None, sample=20) -> Measures:
     columns = {name: name for name in quality.columns() if name in frame.columns}
     compared = [name for name in compared_columns(quality) if name in columns]
-    meter = Meter(columns, distinct=compared, limit=LIMIT, sample=sample)
+    meter = Meter(columns, distinct=compared, sample=sample if frame.height > LIMIT else None)
     for chunk in frame.iter_slices(17):
         meter.add(chunk)
     return meter.measures(frame.height if source_rows is None else source_rows)
