@@ -80,6 +80,6 @@ async def click_retry(port, address, ui):
         assert await page.shows(ui.question)
         pictures["sure"] = await page.screenshot()
         await page.click("Retry", kinds="button")
-        assert await page.shows("Completed(", within_s=180)  # the last line of its log
+        assert await page.shows("finished: 60 messages", within_s=240)  # the last line of its log
         pictures["sent"] = await page.screenshot()
         return pictures
