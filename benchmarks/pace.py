@@ -94,7 +94,7 @@ def measure(case: Case, folder: Path, url: str, *, seconds: float, n_processes: 
     with instance_in(folder) as instance:
         set_account(instance, rate_mps=case.rate_mps, bulk_size=case.bulk_size, concurrency=CONCURRENCY)
         run = freeze_a_run(instance, n_messages=n_messages, batch_size=batch_size)
-        stall = threading.Timer(seconds / 2, _stall, (url, case)) if case.stalls else None
+        stall = threading.Thread(target=_stall, args=(url, case)) if case.stalls else None
         with ExitStack() as stack:
             senders = [
                 stack.enter_context(
@@ -106,6 +106,8 @@ def measure(case: Case, folder: Path, url: str, *, seconds: float, n_processes: 
                 stall.start()
             for sender in senders:
                 assert sender.wait() == 0
+        if stall is not None:
+            stall.join()
         assert is_balanced(instance, run)
     return judge(case, _arrivals(url))
 
@@ -148,7 +150,10 @@ def _up_to(arrivals: Sequence[tuple[float, int]], n_messages: float) -> Iterator
 
 
 def _stall(url: str, case: Case) -> None:
-    """Whoever asks now gets its answer two seconds later."""
+    """A second after the first message, and for a second, whoever asks gets its answer two seconds later."""
+    while not _arrivals(url):
+        time.sleep(0.1)
+    time.sleep(1)
     _tell(url, "settings", {"latency_ms": 2_000})
     time.sleep(1)
     _tell(url, "settings", {"latency_ms": case.latency_ms})

@@ -5,6 +5,7 @@ import pytest
 import sqlalchemy as sa
 
 from data.accounts import set_rate
+from data.ledger.pacing import late_s
 from gateway_clients.verdicts import rejected, unconfirmed, unsent
 from messaging.outcomes import ErrorKind, Outcome, OutcomeStatus
 from messaging.tally import BatchTally
@@ -66,6 +67,36 @@ def test_messages_leave_at_the_accounts_pace(office_of, rate_mps):
 
 def worst_second(times):
     return max(sum(1 for t in times if start <= t < start + 1) for start in times)
+
+
+def test_what_waited_for_a_lane_of_a_stalled_gateway_leaves_in_slots_of_its_own(office_of):
+    office = office_of(400, rate_mps=200, concurrency=25)
+
+    def answer_all_at_once():
+        asleep = 0.5 < office.loop.time() < 3.5
+        office.gateway.latency_s = 3.5 - office.loop.time() if asleep else 0.01
+
+    office.gateway.before_leaving = answer_all_at_once
+    assert office.send().accepted == 400
+    times = [at for at, _ in office.gateway.requests]
+    assert not [at for at in times if 1 < at < 3.5]
+    fullest = max(sum(1 for at in times if start <= at < start + 0.1) for start in times)
+    assert fullest <= 200 * (0.1 + late_s(1 / 200)) + 1
+
+
+def test_what_would_wait_too_long_for_another_slot_comes_back_and_is_claimed_again(office_of):
+    office = office_of(20, rate_mps=20, concurrency=3)
+    office.loop.call_later(0.5, lambda: setattr(office.gateway, "latency_s", 3.0))
+
+    def wake_up():
+        office.gateway.latency_s = 0.01
+        office.bench.rows(f"update accounts set next_free_at = {office.now() + 5} returning account")
+
+    office.loop.call_later(3.0, wake_up)
+    assert office.send().accepted == 20
+    assert sorted(office.gateway.rows) == list(range(20))
+    assert office.bench.rows("select max(attempts) from outcomes") == [(1,)]
+    assert len([at for at, _ in office.gateway.requests if 3.2 < at < 7.4]) == 0
 
 
 @pytest.mark.parametrize(("before", "after"), [(0.1, 20.0), (20.0, 2.0)])
