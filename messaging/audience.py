@@ -60,9 +60,8 @@ def compare_rows(weighed: pl.DataFrame) -> pl.DataFrame:
     no_at, first_at = nowhere.clone(), nowhere.clone()
     for positions in _rows_of_some_numbers(weighed["number"]):
         rows = weighed[positions]
-        some_no_at = _rows_at(rows, *_rows_of_a_no(rows))
-        no_at = no_at.scatter(positions, some_no_at)
-        first_at = first_at.scatter(positions, _rows_at(rows, *_rows_that_repeat(rows, some_no_at)))
+        no_at = no_at.scatter(positions, _rows_at(rows, *_rows_of_a_no(rows)))
+        first_at = first_at.scatter(positions, _rows_at(rows, *_rows_that_repeat(rows)))
     return pl.DataFrame({"no_at": no_at, "first_at": first_at})
 
 
@@ -79,11 +78,12 @@ def _rows_of_a_no(weighed: pl.DataFrame) -> tuple[pl.Series, pl.DataFrame]:
     return weighed["number"].is_in(first["number"].implode()).arg_true(), first
 
 
-def _rows_that_repeat(weighed: pl.DataFrame, no_at: pl.Series) -> tuple[pl.Series, pl.DataFrame]:
-    """The positions of rows that repeat the number of a row that stays; and by number, that row."""
-    is_left = (
-        weighed["is_mobile"] & weighed["may_be_texted"] & ~weighed["is_suppressed"] & no_at.is_null()
-    ).arg_true()
+def _rows_that_repeat(weighed: pl.DataFrame) -> tuple[pl.Series, pl.DataFrame]:
+    """The positions of rows that repeat the number of a row that stays; and by number, that row.
+
+    Rows of a number that says no are among them: they are left out for that, all of them.
+    """
+    is_left = (weighed["is_mobile"] & weighed["may_be_texted"] & ~weighed["is_suppressed"]).arg_true()
     left = weighed.select(pl.col("number", "source_row").gather(is_left))
     is_first = left["number"].is_first_distinct()
     repeated = left["number"].filter(~is_first).unique()

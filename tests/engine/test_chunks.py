@@ -14,6 +14,7 @@ from data.files import read_batch
 from data.readers import csv_text
 from data.suppressions import Suppression, suppress
 from engine.freeze import freeze
+from messaging import audience
 from messaging.batches import BatchRef
 from messaging.sealed import person_key
 from tests.engine.planning import KEYS, NOW, mobiles
@@ -72,6 +73,7 @@ def test_a_plan_is_the_same_however_its_source_is_cut(
         patch.object(csv_text, "_SMALL_BLOCK_BYTES", block_bytes // 2),
         patch.object(spool, "_MOST_BYTES_IN_MEMORY", 0),
         patch.object(suppressions, "KEYS_PER_STATEMENT", 1),
+        patch.object(audience, "_ROWS_COMPARED_AT_ONCE", 3),
     ):
         cut = desk.plan(**sections, rows_per_chunk=rows_per_chunk)
     assert cut.summary == whole.summary
