@@ -171,3 +171,11 @@ def test_everybody_is_in_the_audience_or_left_out_once_and_no_number_is_in_it_tw
     said_no = set(frame.filter(pl.col("consent") == "no")["msisdn"])
     assert not said_no & set(audience["msisdn"])
     assert not suppressed & set(audience["person_key"])
+
+
+def test_rows_are_compared_with_all_others_however_many_are_looked_at_once(monkeypatch):
+    people = [{"msisdn": f"+4474009999{n % 7:02}", "consent": "no" if n == 30 else "yes"} for n in range(40)]
+    at_once = chosen(*people)
+    assert len(at_once[0]) == 6
+    monkeypatch.setattr("messaging.audience._ROWS_COMPARED_AT_ONCE", 5)
+    assert chosen(*people) == at_once

@@ -181,3 +181,11 @@ def test_a_file_that_changes_while_it_is_read_is_refused(tmp_path):
 
     with pytest.raises(SourceError, match="was changed while it was being read"):
         read_while_somebody_writes()
+
+
+@pytest.mark.parametrize("blank", ["", "\n", "\n\n", ",\n"])
+def test_blank_rows_right_below_the_header_count_for_the_numbers_of_the_others(tmp_path, blank):
+    path = tmp_path / "contacts.csv"
+    path.write_text(PLAIN.replace("phone\n", f"phone\n{blank}"))
+    first = 2 + blank.count("\n")
+    assert parted(path) == ({first: A, first + 1: B}, {})
