@@ -99,8 +99,8 @@ def settle(
     _write_other_copies(connection, claim, after, receipts, now)
     if blocked_s > 0 and len(applied) + len(late):
         _block(connection, claim.account, blocked_s, rules, now)
-    if n_first:
-        guard_run(connection, ref.run, [s.outcome for s, w in applied if w is _Weight.FIRST], now)
+    if applied:
+        guard_run(connection, ref.run, [s.outcome for s, _ in applied], now)
     return Settled(n_applied=len(applied), n_repeated=weights.count(_Weight.SAME), n_late=len(late))
 
 

@@ -75,6 +75,15 @@ def test_a_settle_that_is_repeated_and_one_that_comes_late_count_nothing(bench):
     assert stands(bench)[0] == "sending"
 
 
+def test_a_refusal_of_the_account_that_comes_when_its_message_is_in_doubt_already_stops_the_run_too(bench):
+    claimed = bench.claim(bench.take())
+    bench.now += 60
+    bench.take("another")
+    assert stands(bench)[0] == "sending"
+    bench.settle(claimed, *refused(OutcomeStatus.UNSENT, 1, kind=ErrorKind.NO_CREDIT, permanent=True))
+    assert stands(bench)[0] == "stopped"
+
+
 def test_what_is_tried_again_stops_nothing(bench):
     guarded(bench, max_failures_in_a_row=1)
     claimed = bench.claim(bench.take())
