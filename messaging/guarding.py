@@ -81,6 +81,9 @@ def sign_of(outcome: Outcome) -> Sign:
 
 def guard(recent: Recent, outcomes: Sequence[Outcome], guards: FailureGuards) -> Guarded:
     """Count the outcomes in the order they came, and hold the counts against the guards."""
+    is_well = all(outcome.status is OutcomeStatus.ACCEPTED for outcome in outcomes)
+    if is_well and recent == Recent():  # nearly every settle
+        return Guarded(recent, None)
     signs = [sign_of(outcome) for outcome in outcomes]
     n_bad = len(signs) - signs.count(Sign.GOOD) - signs.count(Sign.NONE)
     if not n_bad and recent == Recent():

@@ -63,12 +63,16 @@ def settle(
     ref = claim.ref
     if claim.kind is ClaimKind.RESUBMIT:
         settlements = [Settlement(row, said_of_the_first(outcome)) for row, outcome in settlements]
-    elif any(is_known_to_the_gateway(outcome) for _, outcome in settlements):
+    elif any(outcome.error is not None and is_known_to_the_gateway(outcome) for _, outcome in settlements):
         settlements = [Settlement(row, as_known_to_the_gateway(outcome)) for row, outcome in settlements]
     rows = [settlement.row for settlement in settlements]
     span = min(rows), max(rows) + 1
     before = read_standings(connection, ref, *span)
-    weights = [_weigh(before.get(row), claim.claim_no, outcome) for row, outcome in settlements]
+    weights = (
+        [_weigh(before.get(row), claim.claim_no, outcome) for row, outcome in settlements]
+        if before
+        else [_Weight.FIRST] * len(settlements)
+    )
     applied = [
         (settlement, weight)
         for settlement, weight in zip(settlements, weights, strict=True)
@@ -147,6 +151,7 @@ def _first(claim: Claim, settlement: Settlement, jitter: float, rules: Rules, no
     """A message with its very first outcome, before any receipt. Nearly all messages pass here once."""
     row, outcome = settlement
     error, attempts = outcome.error, int(outcome.on_wire)
+    is_unsent = outcome.status is OutcomeStatus.UNSENT  # a call saved for all others
     if error is None:
         kind = code = None
     else:
@@ -157,7 +162,7 @@ def _first(claim: Claim, settlement: Settlement, jitter: float, rules: Rules, no
         int(outcome.status),
         attempts,
         claim.fence,
-        _retry_at(outcome, attempts, jitter, rules, now),
+        _retry_at(outcome, attempts, jitter, rules, now) if is_unsent else None,
         outcome.gateway_message_id,
         kind,
         code,
