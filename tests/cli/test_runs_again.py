@@ -165,7 +165,7 @@ def test_a_run_whose_worker_was_killed_ends_by_itself_without_a_duplicate(up, si
 
 
 def test_resume_hands_a_paused_run_to_the_worker_at_once(up, simulator, tmp_path):
-    simulator.set(latency_ms=300)
+    simulator.set(latency_ms=1_500)  # a minute for all of them, so that a command has its time to start
     flow_run = up.send(tmp_path, "paused", n_people=2_000)
     assert wait_for(lambda: simulator.ledger()["messages"] > 50, within_s=120)
     assert tidings(up, "pause", "paused")["state"] == "paused"
