@@ -58,7 +58,10 @@ class ClaimChecks:
         if known is not None:
             if (list(claim.rows), claim.request_key) != (list(known.claim.rows), known.claim.request_key):
                 self._fail("asked again, a claim held other messages")
-            known.deadline_s = max(known.deadline_s, now_s + claim.send_for_s)
+            deadline_s = now_s + claim.send_for_s
+            if deadline_s > known.deadline_s + EPSILON_S and self.jumped_at_s < known.made_at_s:
+                self._fail("asked again, a claim may be sent for longer")
+            known.deadline_s = max(known.deadline_s, deadline_s)
             return False
         known = Known(claim, now_s, now_s + claim.send_for_s)
         self._known[claim.ref, claim.claim_no] = known

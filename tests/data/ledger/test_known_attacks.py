@@ -122,6 +122,7 @@ def test_at_no_instant_may_two_claims_of_one_message_be_sent(bench_of, lease_s, 
     bench.with_rules(lease_s=lease_s, send_window_s=send_window_s)
     sleeper = bench.claim(bench.take("sleeper"), most=1)  # 1: it claims, and 2: it sleeps
     may_send_until = bench.now + sleeper.send_for_s
+    assert may_send_until <= bench.now + lease_s, "either rule closes it, and both are kept"
     for _ in range(200):
         bench.now += 0.5
         taken = bench.try_to_take("second")  # 3: its batch is taken, and its message is in doubt
@@ -153,6 +154,20 @@ def test_a_claim_given_out_again_after_the_clock_was_set_back_may_not_be_sent_fo
     bench.claim(lease, most=2)
     bench.now -= 3600
     assert bench.claim(lease, most=2).send_for_s <= bench.rules.send_window_s
+
+
+def test_the_time_of_a_claim_runs_on_while_its_word_is_lost(bench):
+    lease = bench.take()
+    first = bench.claim(lease, most=2)
+    bench.now += 4
+    assert bench.claim(lease, most=2).send_for_s == first.send_for_s - 4
+
+
+def test_a_claim_whose_word_was_lost_is_given_to_nobody_who_came_later(bench):
+    """The number may be the same one, but the messages are in doubt by then."""
+    bench.claim(bench.take("first"), most=2)
+    bench.now += 31
+    assert bench.ask(bench.take("second"), 0) == Ended(why="stale")
 
 
 def test_the_sleeper_that_let_nothing_leave_gives_its_messages_to_its_successor(bench):
