@@ -1,6 +1,7 @@
 import pytest
 
 from messaging.campaign import CampaignError, fingerprint, parse_campaign
+from messaging.guarding import FailureGuards
 
 
 def definition(**sections):
@@ -133,3 +134,22 @@ def test_the_fingerprint_changes_with_the_definition_and_with_nothing_else():
     campaign = parse_campaign(definition(schedule={"interval": "1h"}))
     assert fingerprint(campaign) == fingerprint(parse_campaign(definition(schedule={"interval_s": 3600})))
     assert fingerprint(campaign) != fingerprint(parse_campaign(definition(schedule={"interval": "2h"})))
+
+
+def test_which_failures_stop_a_run_has_defaults_and_stands_among_the_guards():
+    assert parse_campaign(definition()).guards.of_failures == FailureGuards()
+    written = {"max_failures_in_a_row": 20, "max_failure_rate": 0.1, "failure_window": 1000}
+    assert parse_campaign(definition(guards=written)).guards.of_failures == FailureGuards(**written)
+
+
+@pytest.mark.parametrize(
+    "guards",
+    [
+        {"max_failures_in_a_row": 0},
+        {"max_failure_rate": 1.5},
+        {"max_failure_rate": float("nan")},
+        {"failure_window": 0},
+    ],
+)
+def test_a_guard_against_failures_that_could_never_hold_is_refused(guards):
+    assert complaint(guards=guards).startswith(f"guards.{next(iter(guards))}: ")
