@@ -122,7 +122,7 @@ def _add_messages(digest: Digest, messages: pl.DataFrame) -> None:
     """Every person and text, in order. Lengths stand before the texts, so that no two lists spell the same."""
     entry = pl.format("{}{}:{}", "person_key", pl.col("text").str.len_bytes(), "text")
     for some in messages.select(entry=entry).iter_slices(50_000):
-        digest.update("".join(some["entry"]).encode())
+        digest.update("".join(some["entry"].to_list()).encode())
 
 
 def counted(column: pl.Series) -> dict[str, int]:
