@@ -15,13 +15,14 @@ from dataclasses import dataclass, field
 from data.ledger.pacing import late_s
 from data.ledger.records import STALE, Busy, Claim, ClaimRequest, Ended, Lease, Recipients, Settlement, Wait
 from data.ledger.rules import Rules
+from engine.sender.answers import in_order, missed
 from engine.sender.doors import Clock, FlightRecord, FlightRecorder, LedgerDoor, NoFlightRecorder, Random
 from engine.sender.lanes import Lanes, StopSign
 from gateway_clients.base import GatewayClient
 from gateway_clients.verdicts import HELD_BACK, unconfirmed, unsent
 from messaging.batches import BatchRef
 from messaging.guarding import STOPS_AT_ONCE
-from messaging.outcomes import ErrorKind, Outcome, OutcomeStatus, OutgoingMessage
+from messaging.outcomes import ErrorKind, Outcome, OutgoingMessage
 from messaging.tally import BUSY, DONE, DRAINED, UNREACHABLE, BatchTally
 
 log = logging.getLogger(__name__)
@@ -34,9 +35,6 @@ ANSWER_PATIENCE_S = 60.0  # after a claim's last instant to send: gateway client
 UNASKED_HOLD_S = 1.0  # after a throttle that names no time; or until the settle has stopped the run
 
 _HOLDS = STOPS_AT_ONCE | {ErrorKind.THROTTLED}
-_ANSWERS = frozenset(
-    {OutcomeStatus.ACCEPTED, OutcomeStatus.REJECTED, OutcomeStatus.UNSENT, OutcomeStatus.UNCONFIRMED}
-)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -293,12 +291,7 @@ class _Sender:
 
     def _answer(self, flight: _Flight, rows: Sequence[int], outcomes: Sequence[Outcome]) -> None:
         """Match what the gateway said to the rows it was asked for, and obey it."""
-        messages = self._batch.messages
-        is_in_order = len(outcomes) == len(rows) and all(
-            outcome.reference == messages[row].reference and outcome.status in _ANSWERS
-            for row, outcome in zip(rows, outcomes, strict=True)
-        )
-        said = outcomes if is_in_order else self._in_order(flight, rows, outcomes)
+        said = in_order(outcomes, [self._batch.messages[row] for row in rows], flight.claim.ref)
         flight.answered += map(Settlement, rows, said)
         flight.silent.difference_update(rows)
         n_good = 0
@@ -307,29 +300,11 @@ class _Sender:
                 n_good += 1
                 continue
             flight.has_arrived = flight.has_arrived or outcome.on_wire
-            flight.has_missed = flight.has_missed or _missed(outcome)
+            flight.has_missed = flight.has_missed or missed(outcome)
             self._obey(outcome)
         if n_good:
             flight.has_arrived = True
             self._lanes.went_well(n_good)
-
-    def _in_order(self, flight: _Flight, rows: Sequence[int], outcomes: Sequence[Outcome]) -> list[Outcome]:
-        """One outcome per row; a row that the gateway does not speak of, or speaks of in two ways, is in doubt."""
-        said: dict[str, Outcome] = {}
-        for outcome in outcomes:
-            known = said.setdefault(outcome.reference, outcome)
-            if known.status != outcome.status or outcome.status not in _ANSWERS:
-                said[outcome.reference] = unconfirmed(ErrorKind.BAD_ANSWER).outcome(outcome.reference)
-        references = [self._batch.messages[row].reference for row in rows]
-        found = [
-            said.pop(reference) if reference in said else unconfirmed(ErrorKind.BAD_ANSWER).outcome(reference)
-            for reference in references
-        ]
-        if said:
-            log.warning(
-                "%s: the gateway spoke of %d messages that it was not given", flight.claim.ref, len(said)
-            )
-        return found
 
     def _count_unreachable(self, flight: _Flight) -> None:
         """Requests that never reached the gateway use up no attempt, so something else must end their repetition."""
@@ -377,11 +352,6 @@ class _Sender:
         until_s = self._clock.boot_s() + seconds
         while not self._stop.is_set and (left_s := until_s - self._clock.boot_s()) > 0:
             await self._clock.sleep(min(left_s, NAP_S))
-
-
-def _missed(outcome: Outcome) -> bool:
-    """Nothing left, and not because we held it back."""
-    return not outcome.on_wire and (outcome.error is None or outcome.error.kind != ErrorKind.HELD_BACK)
 
 
 async def _cancel(tasks: set[asyncio.Task[None]]) -> None:
