@@ -20,8 +20,8 @@ def read_parquet(file: Found) -> Grid:
     Raises SourceError, here or from the pieces, for a file that is damaged.
     """
     try:
+        sample = pl.DataFrame(schema=pl.read_parquet_schema(file.rewound()))
         parquet = pq.ParquetFile(file.rewound())
-        sample = pl.DataFrame(pl.from_arrow(parquet.schema_arrow.empty_table()))
     except (pl.exceptions.PolarsError, OSError, pa.ArrowException):
         raise _damaged(file) from None
     nested = sample.select(cs.nested() | cs.binary() | cs.object()).columns
