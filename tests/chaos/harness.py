@@ -54,8 +54,9 @@ class Arena:
 
 
 def shares(n_kills: int, modes: list[Mode]) -> list[tuple[Mode, bool, int]]:
-    """(mode, with flight record, kills), spread evenly; a mode with few kills has them all with a flight record."""
-    cells = [(mode, flight) for flight in (True, False) for mode in modes][: max(1, n_kills)]
+    """(mode, with flight record, kills), spread evenly; every mode has its turn before one comes again."""
+    turns = [(mode, (i + turn) % 2 == 0) for turn in range(2) for i, mode in enumerate(modes)]
+    cells = turns[: max(1, n_kills)]
     each, left = divmod(n_kills, len(cells))
     return [(mode, flight, each + (i < left)) for i, (mode, flight) in enumerate(cells)]
 
