@@ -68,6 +68,10 @@ class Books:
     def n_with(self, status: int) -> int:
         return sum(stands == status for stands in self.statuses.values())
 
+    def line(self, batch: int, row: int) -> Line:
+        """As the ledger has it. Raises KeyError for a message without an outcome."""
+        return self._lines[batch, row]
+
     def is_assumed_sent(self, reference: str) -> bool:
         """A person has said so, and no proof came since."""
         return reference in self._assumed_sent

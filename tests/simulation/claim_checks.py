@@ -4,13 +4,13 @@ from __future__ import annotations
 
 import math
 from collections import Counter
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import NoReturn
 
-from data.ledger.records import Claim, ClaimKind
+from data.ledger.records import Claim, ClaimKind, Settlement
 from messaging.batches import BatchRef
-from tests.simulation.books import IN_FLIGHT, NOTHING, UNCONFIRMED, UNSENT, Books
+from tests.simulation.books import ACCEPTED, IN_FLIGHT, NOTHING, UNCONFIRMED, UNSENT, Books
 from tests.simulation.scenario import Scenario
 
 EPSILON_S = 1e-6
@@ -73,6 +73,8 @@ class ClaimChecks:
 
     def _check_slots(self, claim: Claim, now_s: float) -> None:
         begins_s = now_s + claim.start_in_s
+        if claim.start_in_s > self._scenario.rules.horizon_s + EPSILON_S:
+            self._fail(f"a claim was made {claim.start_in_s:.2f} s ahead of its slot")
         if begins_s < self._blocked_until_s - EPSILON_S:
             self._fail("a claim begins while the gateway wants to be left alone")
         if self._scenario.rate_mps is None:
@@ -96,6 +98,20 @@ class ClaimChecks:
             self._fail("a claimed message is not in flight")
         self._books.claimed.add(reference)
         self._latest[reference] = self._known[claim.ref, claim.claim_no]
+
+    def settled(self, claim: Claim, settlements: Sequence[Settlement], before: Mapping[str, int]) -> None:
+        """What was said of a claim is believed as far as nothing better is known, and never of a newer claim."""
+        for row, outcome in settlements:
+            reference = self._books.references[claim.ref.batch, row]
+            line = self._books.line(claim.ref.batch, row)
+            is_latest = self._latest[reference].claim.claim_no == claim.claim_no
+            if before.get(reference) == IN_FLIGHT and not is_latest:
+                self._fail("a late settle spoke for a newer claim")
+            if outcome.status == ACCEPTED and line.status not in {ACCEPTED, IN_FLIGHT}:
+                self._fail("the gateway accepted a message, and the ledger does not say so")
+            is_news = is_latest and outcome.status != UNCONFIRMED and claim.kind is ClaimKind.SUBMIT
+            if is_news and line.status == UNCONFIRMED and line.decision is None:
+                self._fail("what the gateway said late was not believed")
 
     def leaves(self, request_key: str, references: list[str], now_s: float) -> None:
         """The bytes of a request leave. Its key is that of a claim, with or without a row."""

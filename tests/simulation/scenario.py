@@ -112,6 +112,7 @@ class Scenario:
                 lease_s=draw.choice((4.0, 10.0, 20.0)),
                 send_window_s=draw.choice((2.0, 30.0)),
                 most_per_claim=5,
+                max_attempts=draw.choice((2, 5)),
             ),
         )
 

@@ -128,7 +128,7 @@ class WorkerLedger:
             return settle(connection, claim, settlements, blocked_s, jitter, self._rules, now)
 
         def check(answer: Settled, changes: Changes) -> None:
-            self._world.check_settled(claim, settlements, answer, blocked_s=blocked_s, was=was)
+            self._world.check_settled(claim, settlements, answer, changes, blocked_s=blocked_s, was=was)
 
         settled: Settled = await self._ask(settle_part, check=check)
         self._settling[lease] -= 1

@@ -206,11 +206,13 @@ class World:
         claimed: Claim,
         settlements: Sequence[Settlement],
         settled: Settled,
+        changes: Changes,
         *,
         blocked_s: float,
         was: RunState,
     ) -> None:
         """was: the run's state before."""
+        self.claims.settled(claimed, settlements, {reference: status for reference, status, _ in changes})
         for _, outcome in settlements:
             self.books.tell(outcome.reference, outcome.gateway_message_id)
         kinds = {outcome.error.kind for _, outcome in settlements if outcome.error is not None}

@@ -112,6 +112,18 @@ def test_a_receipt_between_two_parts_of_a_claim_is_not_overwritten_by_the_second
     assert bench.terms() == {"accepted": 2, "not_yet_claimed": 8}
 
 
+def test_a_settle_told_twice_does_not_speak_for_the_claim_that_holds_the_message_by_then(bench):
+    """Its first word was lost; meanwhile the message came back unsent and was claimed anew."""
+    lease = bench.take()
+    first = bench.claim(lease)
+    held_back = refused(OutcomeStatus.UNSENT, *range(10), **HELD_BACK)
+    bench.settle(first, *held_back)
+    bench.claim(lease, 1)
+    bench.settle(first, *held_back)
+    assert bench.terms() == {"in_flight": 10}
+    assert not isinstance(bench.ask(lease, 2), Claim), "else a second copy leaves while the first may be out"
+
+
 # 5. A claim's right to send ends, and nobody decides before
 
 
