@@ -12,6 +12,7 @@ import os
 import random
 import signal
 import threading
+import time
 from collections.abc import Sequence
 from dataclasses import asdict, dataclass
 from enum import StrEnum
@@ -81,6 +82,7 @@ class Executioner:
             self._looks_left -= 1
             if self._looks_left == 0:
                 os.kill(os.getpid(), signal.SIGSTOP)
+                time.sleep(0.05)  # another thread may have got the signal, and this one would write meanwhile
 
     def kill(self, words: LastWords) -> None:
         self._words.write_text(words.as_json())
