@@ -61,6 +61,7 @@ class Simulator:
         return _ask(urllib.request.Request(self.url + path, data=orjson.dumps(content), method="POST"))
 
 
+@pytest.hookimpl(tryfirst=True)  # before xdist looks at the groups
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     """With several workers (`make test`): a file's tests stay together, and one worker has all Prefect servers."""
     for item in items:
