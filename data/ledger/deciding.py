@@ -43,8 +43,8 @@ def decide(
     """
     chosen: dict[BatchRef, list[int]] = defaultdict(list)
     ahead: list[float] = []
-    for batch, row, send_before, settled_at in connection.execute(statement("undecided"), {"run": run}):
-        sent_until = _sent_until(send_before, settled_at, rules, now)
+    _count_anew(connection, run, rules, now)
+    for batch, row, sent_until in connection.execute(statement("undecided"), {"run": run}):
         if decision is Decision.SEND_AGAIN and sent_until is not None and now < sent_until:
             ahead.append(sent_until)
         else:
@@ -60,20 +60,16 @@ def decide(
     )
 
 
-def _sent_until(
-    send_before: float | None, settled_at: float | None, rules: Rules, now: float
-) -> float | None:
-    """Until when the first copy may still leave. None: it had no claim.
+def _count_anew(connection: Connection, run: int, rules: Rules, now: float) -> None:
+    """An end further ahead than any claim reaches was written before a clock was set back.
 
-    An instant further ahead than any claim reaches was written before a clock was set back. Whoever holds that claim
-    measures its time without that clock, so it counts in full from when the message fell in doubt, unless it was over
-    by then.
+    Nobody knows how much of that time is over, and it would not be over before the clock has caught up: all of it, from now.
     """
-    if send_before is None or send_before <= now + rules.send_window_s + rules.clock_horizon_s:
-        return send_before
-    if settled_at is None or settled_at >= send_before:
-        return None
-    return settled_at + rules.send_window_s
+    times = {
+        "too_far": now + rules.right_to_send_s + rules.clock_horizon_s,
+        "sent_until": now + rules.right_to_send_s,
+    }
+    connection.execute(statement("count_anew"), {"run": run} | times)
 
 
 def _write(connection: Connection, ref: BatchRef, rows: list[int], decision: Decision, now: float) -> None:

@@ -53,7 +53,7 @@ def take(
     ).one_or_none()
     if taken is None:
         return Busy(ref=ref, expires_at=held.expires_at)
-    recover(connection, ref, taken.fence, now, flights=flights)
+    recover(connection, ref, taken.fence, rules, now, flights=flights)
     return Lease(ref=ref, owner=owner, fence=taken.fence, n_claims=taken.n_claims)
 
 

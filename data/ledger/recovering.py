@@ -40,12 +40,18 @@ def expire_leases(
     expired = [BatchRef(*row) for row in connection.execute(statement("expired_leases"), span)]
     for ref in expired:
         fence = connection.execute(statement("fence_off"), {"run": ref.run, "batch": ref.batch}).scalar_one()
-        recover(connection, ref, fence, now, flights=flights)
+        recover(connection, ref, fence, rules, now, flights=flights)
     return expired
 
 
 def recover(
-    connection: Connection, ref: BatchRef, fence: int, now: float, *, flights: FlightRecords | None = None
+    connection: Connection,
+    ref: BatchRef,
+    fence: int,
+    rules: Rules,
+    now: float,
+    *,
+    flights: FlightRecords | None = None,
 ) -> None:
     """Close the claims that were left open under a fence older than this one.
 
@@ -53,8 +59,18 @@ def recover(
     """
     key = {"run": ref.run, "batch": ref.batch}
     for claim in connection.execute(statement("open_claims"), key | {"fence": fence}).all():
-        _give_up(connection, ref, claim, _departed(flights, ref, claim), now)
-        connection.execute(statement("doubt_claim"), key | {"claim_no": claim.claim_no})
+        departed = _departed(flights, ref, claim)
+        _give_up(connection, ref, claim, departed, now)
+        given_up = {"claim_no": claim.claim_no, "sent_until": _sent_until(departed, rules, now)}
+        connection.execute(statement("doubt_claim"), key | given_up)
+
+
+def _sent_until(departed: AbstractSet[int] | None, rules: Rules, now: float) -> float:
+    """A flight record is believed of the dead only, and they send no more. Who may live has its whole time, from now.
+
+    It measures that time by a clock of its own, and the store's may have leapt over the lease since the claim.
+    """
+    return now + rules.right_to_send_s if departed is None else now
 
 
 def _departed(flights: FlightRecords | None, ref: BatchRef, claim: Any) -> AbstractSet[int] | None:

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING
 
 from data.ledger.events import write_event
 from data.ledger.recovering import recover
+from data.ledger.rules import Rules
 from data.ledger.standing import NOTHING_YET, read_standings, write_standings
 from data.ledger.statements import statement
 from messaging.batches import BatchRef
@@ -30,7 +31,7 @@ def doubt_unfinished(connection: Connection, now: float) -> int:
     before = _n_unconfirmed(connection)
     for run, batch, next_row, n_messages, fence in connection.execute(statement("batches_to_doubt")).all():
         ref = BatchRef(run, batch)
-        recover(connection, ref, fence + NUMBERS_SKIPPED, now)
+        recover(connection, ref, fence + NUMBERS_SKIPPED, Rules(), now)
         _doubt_the_rest(connection, ref, next_row, n_messages, now)
     connection.execute(statement("part_from_claims"), {"now": now})
     connection.execute(statement("end_all_leases"), {"skipped": NUMBERS_SKIPPED})

@@ -27,3 +27,8 @@ class Rules:
     def __post_init__(self) -> None:
         if self.horizon_s + self.slot_s >= self.lease_s:
             raise ValueError("a lease must outlast the horizon and the slot of a claim")
+
+    @property
+    def right_to_send_s(self) -> float:
+        """How long a claim may be sent at most, by its holder's own clock, from before it asked."""
+        return min(self.lease_s, self.send_window_s)

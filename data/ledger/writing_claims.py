@@ -88,7 +88,7 @@ def new_claim(
 
     request_key: None gives it one of its own.
     """
-    send_before = now + min(rules.lease_s, rules.send_window_s)
+    send_before = now + rules.right_to_send_s
     if not_after is not None:
         send_before = min(send_before, not_after)
     return Claim(

@@ -86,6 +86,7 @@ def test_what_leaves_after_a_person_had_it_sent_again_is_shown_as_a_possible_dup
     sleeper = fall_asleep(bear)
     time.sleep(2 * LEASE_S)
     bear().wait()
+    time.sleep(LEASE_S)  # as long as it may send, had it not stopped past its last look
     resolve_run(instance.store, run, Decision.SEND_AGAIN, by="Ann", why="she takes the risk", now=time.time())
     assert bear().wait() == EXIT_DONE
     in_flight = simulator.ledger()["duplicates_by_reference"]  # had left, and nobody has read the answer yet

@@ -33,9 +33,14 @@ def test_a_reconcile_that_is_killed_is_simply_asked_again(house, n_requests):
             time.sleep(0.02)
         process.kill()
     assert process.returncode == -signal.SIGKILL
-    assert house.terms()["in_flight"] > 0
+    in_flight = house.terms()["in_flight"]
+    assert in_flight > 0
     house.let_pass()
     house.simulator.set(latency_ms=0)
+    too_early = house.reconcile()
+    assert too_early.n_unconfirmed == too_early.n_too_early >= in_flight, "whoever was killed might live"
+    assert too_early.ask_again_at > time.time()
+    house.let_pass()
     done = house.reconcile()
     assert (done.n_unconfirmed, done.run.state) == (0, RunState.FINISHED)
 

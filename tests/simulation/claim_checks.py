@@ -36,6 +36,7 @@ class ClaimChecks:
         self._known: dict[tuple[BatchRef, int], Known] = {}  # by claim number
         self._by_key: dict[str, list[Known]] = {}  # a request that is made again has its old key
         self._latest: dict[str, Known] = {}  # by reference
+        self._doubted_at_s: dict[str, float] = {}  # by reference
         self._on_wire: Counter[tuple[str, int]] = Counter()  # (reference, fence) → requests
         self._free_at_s = -math.inf  # when the account's pace allows the next claim
         self._blocked_until_s = -math.inf  # the gateway's own wish
@@ -139,11 +140,31 @@ class ClaimChecks:
         if claim.kind is ClaimKind.SUBMIT and n > self._scenario.rules.max_attempts:
             self._fail(f"{n} attempts by one task run")
 
+    def doubted(self, reference: str, now_s: float) -> None:
+        """A message is in doubt from now on."""
+        self._doubted_at_s[reference] = now_s
+
+    def died(self, ref: BatchRef, claim_no: int, now_s: float) -> None:
+        """The holder of this claim is dead, and its flight record was believed: nothing more of it leaves."""
+        known = self._known[ref, claim_no]
+        known.deadline_s = min(known.deadline_s, now_s)
+
+    def _is_early(self, reference: str, now_s: float) -> bool:
+        """Somebody lives who may send it, and no clock is to blame: jumps before it fell in doubt are foreseen."""
+        latest = self._latest[reference]
+        row = next(
+            row
+            for row in latest.claim.rows
+            if self._books.references[latest.claim.ref.batch, row] == reference
+        )
+        since_s = latest.made_at_s if row in latest.left else self._doubted_at_s[reference]
+        return now_s < latest.deadline_s - EPSILON_S and self.jumped_at_s < since_s
+
     def proved_absent(self, reference: str, was: int, now_s: float) -> None:
         """A look-up made unsent what was in doubt: it is not at the gateway, and nothing of it may leave any more."""
         latest = self._latest[reference]
         can_leave = now_s < latest.deadline_s - EPSILON_S
-        if was != UNCONFIRMED or (can_leave and self.jumped_at_s < latest.made_at_s):
+        if was != UNCONFIRMED or self._is_early(reference, now_s):
             self._fail("absence was taken for proof while its claim could still be sent")
         if can_leave:
             self._books.may_come_twice.add(reference)
@@ -160,7 +181,7 @@ class ClaimChecks:
             self._fail("a person decided on a message that was not in doubt")
         is_out = self._books.taken[reference] > 0
         can_leave = now_s < latest.deadline_s - EPSILON_S
-        if can_leave and self.jumped_at_s < latest.made_at_s:
+        if self._is_early(reference, now_s):
             self._fail("send again was taken while its claim could still be sent")
         if is_out or can_leave:
             self._books.may_come_twice.add(reference)

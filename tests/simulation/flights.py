@@ -41,7 +41,9 @@ class SimulatedFlights:
         record = self._left_behind(ref, fence)
         if record is None or own_request_key(record.lease.owner, ref, claim_no) != request_key:
             return None
-        record.worker.world.counts["proved by a flight record"] += 1
+        world = record.worker.world
+        world.counts["proved by a flight record"] += 1
+        world.claims.died(ref, claim_no, world.now_s)
         return {row for row, marked in record.marks.items() if marked == claim_no}
 
     def _left_behind(self, ref: BatchRef, fence: int) -> _Record | None:

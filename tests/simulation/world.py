@@ -256,9 +256,13 @@ class World:
         lines = self.memory.all("select batch, row, status, claim_no, decision from outcomes")
         judges = {"resolve_run": self.claims.decided, "adopt": self.claims.proved_absent}
         judge = judges.get(after)
-        return self.books.look(
+        changes = self.books.look(
             map(Line._make, lines), None if judge is None else partial(judge, now_s=self.now_s)
         )
+        for reference, was, line in changes:
+            if line.status == UNCONFIRMED != was:
+                self.claims.doubted(reference, self.now_s)
+        return changes
 
     def check_the_end(self) -> None:
         self.books.check_the_end(

@@ -1,11 +1,9 @@
 -- ledger/undecided · grain: one row per unconfirmed message of a run that nobody has decided on
--- send_before: the instant until which the claim that left it in doubt may still be sent; null: it had none
--- settled_at: when it fell in doubt
+-- sent_until: the instant until which the claim that left it in doubt may still be sent; null: it had none
 select
     outcomes.batch,
     outcomes.row,
-    claims.send_before,
-    outcomes.settled_at
+    claims.send_before as sent_until
 from outcomes
 left join claims
     on claims.run = outcomes.run

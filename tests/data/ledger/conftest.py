@@ -105,6 +105,10 @@ class Bench:
     def sweep(self) -> list[BatchRef]:
         return self.commit(expire_leases, self.rules)
 
+    def outlast(self) -> None:
+        """Until whoever was given up just now has no right to send any more, should it be alive."""
+        self.now += self.rules.right_to_send_s
+
     def receive(self, *receipts: Receipt) -> Recorded:
         def record(connection: sa.Connection, now: float) -> Recorded:
             return record_receipts(connection, "sim", receipts, self.sealer, now)

@@ -11,10 +11,11 @@ ACCEPTED, UNSENT, UNCONFIRMED = OutcomeStatus.ACCEPTED, OutcomeStatus.UNSENT, Ou
 
 
 def lose(bench, *, most=1):
-    """A claim whose holder is not heard of any more; nobody knows whether it sent."""
+    """A claim whose holder is not heard of any more; nobody knows whether it sent, and it can send no more."""
     claimed = bench.claim(bench.take("lost"), most=most)
     bench.now += 31
     bench.sweep()
+    bench.outlast()
     return claimed
 
 

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 from data.ledger.deciding import Decision, decide
-from tests.data.ledger.conftest import RUN
+from messaging.outcomes import OutcomeStatus
+from tests.data.ledger.conftest import RUN, refused
 
 
 def send_again(bench):
@@ -27,9 +28,27 @@ def test_a_clock_that_is_set_back_shortens_nobodys_right_to_send(bench):
     assert send_again(bench).n_decided == 2
 
 
-def test_what_fell_in_doubt_after_its_last_instant_is_decided_on_at_once_whatever_the_clock_does_then(bench):
+def test_the_time_of_what_fell_in_doubt_is_counted_anew_after_a_clock_was_set_back(bench):
+    # How much of it is over, nobody knows; and by that clock it would last another year.
     bench.claim(bench.take(), most=2)
-    bench.now += 31
+    bench.now += 365 * 86_400
     bench.sweep()
+    bench.now -= 365 * 86_400
+    decided = send_again(bench)
+    assert (decided.n_decided, decided.n_too_early, decided.ask_again_at) == (0, 2, bench.now + 30)
+    bench.now += 29
+    assert send_again(bench).ask_again_at == bench.now + 1, "asking does not prolong it"
+    bench.now += 1
+    assert send_again(bench).n_decided == 2
+
+
+def test_an_open_claim_of_a_clock_that_was_set_back_is_its_holders_until_that_is_given_up(bench):
+    claimed = bench.claim(bench.take(), most=2)
+    bench.settle(claimed, *refused(OutcomeStatus.UNCONFIRMED, 0))
     bench.now -= 600
+    assert send_again(bench).n_too_early == 1
+    assert bench.rows("select send_before from claims") == [(claimed.send_before,)]
+    bench.sweep()
+    assert send_again(bench).ask_again_at == bench.now + 30
+    bench.outlast()
     assert send_again(bench).n_decided == 2

@@ -14,11 +14,16 @@ from data.ledger.audit import audit_run
 from data.ledger.claiming import claim
 from data.ledger.deciding import Decision, decide
 from data.ledger.leasing import take
-from data.ledger.records import Busy, Claim, ClaimRequest, Ended, Recipients, Settled, Wait
+from data.ledger.reconciling import adopt_found, read_in_doubt
+from data.ledger.records import Busy, Claim, ClaimRequest, Dedupe, Ended, Lease, Recipients, Settled, Wait
+from data.ledger.recovering import expire_leases
+from data.ledger.resubmitting import resubmit
 from data.ledger.rules import Rules
 from data.ledger.settling import settle
 from data.store.engine import open_store
 from data.store.tables import batches, runs
+from engine.reconcile import _as_found
+from gateway_clients.base import Capabilities, LookedUp, LookUp
 from messaging.batches import BatchRef
 from messaging.outcomes import ErrorKind, OutcomeStatus, ReceiptStatus
 from tests.data.ledger.conftest import RUN, Bench, accepted, refused
@@ -155,8 +160,10 @@ def test_send_again_waits_for_the_end_of_a_claim_whose_batch_was_taken_early(ben
     bench.take("attempt")
     assert bench.terms() == {"unconfirmed": 2, "not_yet_claimed": 8}
     asked = send_again(bench)
-    assert (asked.n_decided, asked.n_too_early, asked.ask_again_at) == (0, 2, claimed.send_before)
+    assert (asked.n_decided, asked.n_too_early, asked.ask_again_at) == (0, 2, claimed.send_before + 1)
     bench.now = claimed.send_before
+    assert send_again(bench).n_decided == 0
+    bench.now += 1
     assert send_again(bench).n_decided == 2
 
 
@@ -189,6 +196,93 @@ def test_the_sleeper_that_let_nothing_leave_gives_its_messages_to_its_successor(
     assert bench.ask(lease, 1) == Ended(why="done"), "in doubt, so nobody may send them"
     bench.settle(sleeping, *refused(OutcomeStatus.UNSENT, *range(10), **HELD_BACK))
     assert list(bench.claim(lease, 1).rows) == list(range(10))
+
+
+# The store's clock leaps forward, and the holder that is given up too early measures its right to send by its own
+
+
+def give_up_by_sweep(bench, flights=None):
+    def sweep(connection, now):
+        return expire_leases(connection, bench.rules, now, flights=flights)
+
+    assert bench.commit(sweep) == [bench.ref]
+
+
+def give_up_by_take(bench, flights=None):
+    def take_it(connection, now):
+        return take(connection, bench.ref, "second", bench.rules, now, flights=flights)
+
+    assert isinstance(bench.commit(take_it), Lease)
+
+
+GIVEN_UP = pytest.mark.parametrize("give_up", [give_up_by_sweep, give_up_by_take])
+
+
+@GIVEN_UP
+def test_send_again_waits_for_a_living_holder_that_a_leap_of_the_clock_gave_up(bench, give_up):
+    living = bench.claim(bench.take(), most=2)
+    bench.now += 3600  # in no time
+    give_up(bench)
+    asked = send_again(bench)
+    assert (asked.n_decided, asked.n_too_early, asked.ask_again_at) == (0, 2, bench.now + living.send_for_s)
+    bench.now += living.send_for_s - 0.5
+    assert send_again(bench).n_decided == 0
+    bench.now += 0.5
+    assert send_again(bench).n_decided == 2
+
+
+@GIVEN_UP
+def test_an_absence_after_a_leap_of_the_clock_proves_nothing_while_the_holder_may_send(bench, give_up):
+    living = bench.claim(bench.take(), most=1)
+    bench.now += 3600
+    give_up(bench)
+    capabilities = Capabilities(look_up=LookUp.CONCLUSIVE, look_up_after_s=5.0)
+    absent = LookedUp(reference="r", is_known=False)
+
+    def look_up():
+        [asked] = bench.commit(read_in_doubt, RUN)
+        found = _as_found(asked, absent, capabilities, bench.now)
+        bench.commit(lambda connection, now: adopt_found(connection, RUN, "sim", [found], bench.sealer, now))
+
+    bench.now += living.send_for_s + 4.5
+    look_up()
+    assert bench.terms() == {"unconfirmed": 1, "not_yet_claimed": 9}
+    bench.now += 0.5
+    look_up()
+    assert bench.terms() == {"unsent": 1, "not_yet_claimed": 9}
+
+
+def test_no_copy_goes_out_after_a_leap_of_the_clock_while_the_holder_may_send(bench):
+    living = bench.claim(bench.take())
+    bench.now += 3600
+    lease = bench.take("reconcile")
+    request = ClaimRequest(lease=lease, claim_no=1, recipients=bench.recipients, most=50, is_bulk=False)
+    dedupe = Dedupe(window_s=86_400, by_request=False)
+    bench.now += living.send_for_s - 0.5
+    assert bench.commit(resubmit, request, dedupe, bench.rules) == Ended(why="done")
+    bench.now += 0.5
+    assert bench.commit(resubmit, request, dedupe, bench.rules).rows == list(range(10))
+
+
+class DeathCertificate:
+    """What a flight record says of a holder that is provably dead: it let the first of its messages leave."""
+
+    def is_dead(self, ref, owner, fence):
+        return True
+
+    def departed(self, ref, fence, claim_no, request_key):
+        return {0}
+
+
+@GIVEN_UP
+def test_nobody_waits_for_a_holder_whose_flight_record_proves_its_death(bench, give_up):
+    bench.claim(bench.take(), most=2)
+    bench.now += 3600
+    give_up(bench, DeathCertificate())
+    assert bench.terms() == {"unsent": 1, "unconfirmed": 1, "not_yet_claimed": 8}
+    [asked] = bench.commit(read_in_doubt, RUN)
+    assert asked.last_sent_at == bench.now
+    assert send_again(bench).n_decided == 1
 
 
 # 6. A second attempt, and a claim with STOPs taken out, are lists of rows
@@ -431,12 +525,16 @@ def test_a_message_that_was_sent_again_and_fell_in_doubt_again_waits_for_a_perso
     bench.claim(bench.take("first"))
     bench.now += 31
     lease = bench.take("second")
-    send_again(bench)
+    assert send_again(bench).n_too_early == 1
+    bench.outlast()
+    assert send_again(bench).n_decided == 1
     bench.claim(lease, 1)
     bench.now += 31
     lease = bench.take("third")
     assert bench.terms() == {"unconfirmed": 1}
     assert bench.ask(lease, 2) == Ended(why="done")
+    assert send_again(bench).n_too_early == 1
+    bench.outlast()
     assert send_again(bench).n_decided == 1
 
 
@@ -446,6 +544,7 @@ def test_sent_again_and_refused_as_a_second_copy_it_is_accepted_and_not_rejected
     bench.claim(bench.take("first"))
     bench.now += 31
     lease = bench.take("second")
+    bench.outlast()
     send_again(bench)
     claimed = bench.claim(lease, 1)
     bench.settle(claimed, *refused(OutcomeStatus.REJECTED, 0, kind=ErrorKind.DUPLICATE, permanent=True))

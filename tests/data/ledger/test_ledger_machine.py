@@ -68,7 +68,8 @@ class Held:
     """A claim in the hands of a holder, who may be asleep, and what the gateway has told it."""
 
     claim: Claim
-    deadline: float
+    deadline: float  # by its own clock, which does not leap
+    over_at: float  # from then on the ledger takes it for over
     answers: dict[int, Outcome] = field(default_factory=dict)
 
 
@@ -181,6 +182,10 @@ class Ledger(RuleBasedStateMachine):
             self.owner = None
 
     def _doubt_older_claims(self) -> None:
+        given_up = {message.claim_no for message in self._in_flight()}
+        for held in self.held:
+            if held.claim.claim_no in given_up:
+                held.over_at = self.bench.now + LEASE_S
         for message in self.messages:
             if message.status == IN_FLIGHT:
                 message.status = UNCONFIRMED
@@ -227,7 +232,7 @@ class Ledger(RuleBasedStateMachine):
             message.status, message.claim_no, message.retry_at = IN_FLIGHT, answer.claim_no, None
         deadline = self.bench.now + answer.send_for_s
         assert deadline <= self.expires_at
-        self.held.append(Held(answer, deadline))
+        self.held.append(Held(answer, deadline, deadline))
 
     def _next_rows(self, most: int) -> list[int]:
         """Whom the next claim must hold. STOPs met on the way take effect."""
@@ -335,7 +340,7 @@ class Ledger(RuleBasedStateMachine):
         for message in self.messages:
             if message.status != UNCONFIRMED or message.decision == Decision.ASSUMED_SENT:
                 continue
-            if decision is Decision.SEND_AGAIN and self.bench.now < self._held(message.claim_no).deadline:
+            if decision is Decision.SEND_AGAIN and self.bench.now < self._held(message.claim_no).over_at:
                 continue
             n += 1
             message.decision = decision.value

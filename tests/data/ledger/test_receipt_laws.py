@@ -64,6 +64,7 @@ class Life:
             case "die":
                 self.bench.now += 31
                 self._take()
+                self.bench.outlast()
             case "stop":
                 self._opt_out(row)
             case "decide":

@@ -83,6 +83,8 @@ def test_a_holder_that_dies_leaves_its_messages_in_doubt_as_before(bench):
     bench.now += 31
     assert bench.sweep() == [bench.ref]
     assert bench.terms() == {"accepted": 8, "unconfirmed": 2}
+    assert rows_asked_for(bench, claim_no=2) == "done", "should it live, it may still send them"
+    bench.outlast()
     assert rows_asked_for(bench, claim_no=2) == [2, 5]
 
 
