@@ -51,7 +51,8 @@ def prefect_server(tmp_path_factory) -> Iterator[PrefectTestServer]:
         patch.setenv("PREFECT_SERVER_SERVICES_SCHEDULER_LOOP_SECONDS", "1")
         with own_prefect_server(settings) as api_url:
             for name, value in prefect_environment(settings, api_url).items():
-                patch.setenv(name, value)
+                if name.startswith("PREFECT_"):  # an instance is a test's own, and none of later tests'
+                    patch.setenv(name, value)
             from prefect.context import refresh_global_settings_context
 
             from flows.this_run import tell_the_rest
