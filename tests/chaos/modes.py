@@ -52,7 +52,14 @@ RACING = Mode(
     n_racing=2,
     settings={"latency_ms": 5, "faults": FAULTS, "retry_after_s": 0.05},
 )
-SLEEPERS = Mode(name="two racing, sleepers", n_racing=2, has_sleepers=True, n_messages=2_400, batch_size=300)
+SLEEPERS = Mode(
+    name="two racing, sleepers",
+    n_racing=2,
+    has_sleepers=True,
+    n_messages=2_400,
+    batch_size=300,
+    settings={"latency_ms": 20},
+)
 POSTGRES = Mode(name="postgres, cut, racing", n_racing=2, on_postgres=True)
 POSTGRES_BULK = Mode(
     name="postgres, cut, bulk",

@@ -109,7 +109,8 @@ class Trial:
             ]
             victims = [self._bear(instance, run, is_doomed=is_doomed) for is_doomed in doomed]
             if self._mode.has_sleepers:
-                victims.append(self._put_to_sleep(victims[0], instance, run))
+                # Not the one that is to die: the messages may all be sent by the time it wakes.
+                victims.append(self._put_to_sleep(victims[-1], instance, run))
             ends = [victim.wait() for victim in victims]
             for victim, end in zip(victims, ends, strict=True):
                 if end == KILLED:
