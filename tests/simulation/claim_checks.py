@@ -36,15 +36,17 @@ class ClaimChecks:
         self._known: dict[tuple[BatchRef, int], Known] = {}  # by claim number
         self._by_key: dict[str, list[Known]] = {}  # a request that is made again has its old key
         self._latest: dict[str, Known] = {}  # by reference
-        self._doubted_at_s: dict[str, float] = {}  # by reference
+        self._n_jumps_before_doubt: dict[str, int] = {}  # by reference
         self._on_wire: Counter[tuple[str, int]] = Counter()  # (reference, fence) → requests
         self._free_at_s = -math.inf  # when the account's pace allows the next claim
         self._blocked_until_s = -math.inf  # the gateway's own wish
         self.jumped_at_s = -1.0  # the last time that a wall clock jumped
+        self._n_jumps = 0
 
     def jump(self, now_s: float) -> None:
         """A wall clock jumped: what the ledger measured by it means nothing any more."""
         self.jumped_at_s = now_s
+        self._n_jumps += 1
         self._free_at_s = self._blocked_until_s = -math.inf
 
     def block(self, until_s: float) -> None:
@@ -140,9 +142,9 @@ class ClaimChecks:
         if claim.kind is ClaimKind.SUBMIT and n > self._scenario.rules.max_attempts:
             self._fail(f"{n} attempts by one task run")
 
-    def doubted(self, reference: str, now_s: float) -> None:
+    def doubted(self, reference: str) -> None:
         """A message is in doubt from now on."""
-        self._doubted_at_s[reference] = now_s
+        self._n_jumps_before_doubt[reference] = self._n_jumps
 
     def died(self, ref: BatchRef, claim_no: int, now_s: float) -> None:
         """The holder of this claim is dead, and its flight record was believed: nothing more of it leaves."""
@@ -157,8 +159,11 @@ class ClaimChecks:
             for row in latest.claim.rows
             if self._books.references[latest.claim.ref.batch, row] == reference
         )
-        since_s = latest.made_at_s if row in latest.left else self._doubted_at_s[reference]
-        return now_s < latest.deadline_s - EPSILON_S and self.jumped_at_s < since_s
+        if row in latest.left:
+            is_excused = self.jumped_at_s >= latest.made_at_s
+        else:
+            is_excused = self._n_jumps > self._n_jumps_before_doubt[reference]
+        return now_s < latest.deadline_s - EPSILON_S and not is_excused
 
     def proved_absent(self, reference: str, was: int, now_s: float) -> None:
         """A look-up made unsent what was in doubt: it is not at the gateway, and nothing of it may leave any more."""

@@ -124,6 +124,9 @@ class People:
         self._world.claims.jump(self._world.now_s)
         self._world.counts["clock jumps"] += 1
         self._world.note(f"the clock is {self._world.clock_offset_s} s ahead")
+        if self._draw.random() < 0.5:  # the worst instant for it: whoever lives looks dead
+            self._world.sweep()
+            self._decide()
 
 
 def _break(store: Any, run: int, *, now: float) -> bool:

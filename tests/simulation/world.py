@@ -261,7 +261,7 @@ class World:
         )
         for reference, was, line in changes:
             if line.status == UNCONFIRMED != was:
-                self.claims.doubted(reference, self.now_s)
+                self.claims.doubted(reference)
         return changes
 
     def check_the_end(self) -> None:
