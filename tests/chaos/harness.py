@@ -27,7 +27,7 @@ from tests.throwaway_postgres import NoPostgres, ThrowawayPostgres, throwaway_po
 FULL = 200
 LEAST_WITH_PREFECT = 20  # for fewer kills a server is not worth its start
 AT_ONCE = 2  # trials side by side
-MOST_TRIALS = 6  # of one mode before its kills are given up
+MOST_TRIALS = 12  # of one mode before its kills are given up
 
 
 class Arena:
