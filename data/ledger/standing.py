@@ -141,7 +141,9 @@ def with_receipt(standing: Standing, receipt: StoredReceipt, *, now: float) -> S
     """
     if standing.status != OutcomeStatus.ACCEPTED:
         standing = as_accepted(standing, receipt.gateway_message_id, now=now)
-    elif not standing.gateway_message_id and receipt.gateway_message_id:  # accepted as "seen before", without an id
+    elif (
+        not standing.gateway_message_id and receipt.gateway_message_id
+    ):  # accepted as "seen before", without an id
         standing = standing._replace(gateway_message_id=receipt.gateway_message_id)
     if standing.receipt is not None and standing.receipt >= receipt.status:
         return standing
