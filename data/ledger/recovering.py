@@ -8,12 +8,14 @@ from typing import TYPE_CHECKING, Any
 
 import orjson
 
+from data.ledger.copies import write_copies
 from data.ledger.events import write_event
 from data.ledger.records import ClaimKind
 from data.ledger.rules import Rules
 from data.ledger.standing import (
     NOTHING_YET,
     Standing,
+    is_of_another_copy,
     read_receipts_of,
     read_standings,
     with_receipt,
@@ -89,7 +91,7 @@ def _give_up(
     rows = rows_of(claim)
     before = read_standings(connection, ref, claim.first_row, claim.last_row)
     receipts = read_receipts_of(connection, ref, claim.first_row, claim.last_row)
-    after = []
+    after, copies = [], []
     for row in rows:
         was = before.get(row)
         if was is not None and not (was.is_in_flight and was.claim_no == claim.claim_no):
@@ -99,10 +101,13 @@ def _give_up(
         now_stands = (_in_doubt if may_have_left else _never_left)(fresh, claim, now)
         for receipt in receipts.get(row, ()):
             now_stands = with_receipt(now_stands, receipt, now=now)
+            if is_of_another_copy(now_stands, receipt):
+                copies.append(receipt)
         after.append(now_stands)
     write_standings(connection, ref, before, after)
     doubt = {"rows": [standing.row for standing in after], "status": [standing.status for standing in after]}
     write_event(connection, "doubt", ref, doubt, claim_no=claim.claim_no, now=now)
+    write_copies(connection, ref, copies, claim_no=claim.claim_no, now=now)
 
 
 def _in_doubt(was: Standing, claim: Any, now: float) -> Standing:

@@ -106,6 +106,18 @@ def test_a_receipt_that_names_another_copy_is_counted_once_however_many_there_ar
     assert n_possible_duplicates(bench) == 1
 
 
+def test_receipts_of_two_copies_that_came_while_a_holder_died_are_counted(bench):
+    """Seed 949 of the simulation: what a person had sent again was in flight when both copies were delivered."""
+    bench.claim(bench.take())
+    bench.receive(bench.receipt(0, ReceiptStatus.DELIVERED, gid="first"))
+    bench.receive(bench.receipt(0, ReceiptStatus.DELIVERED, gid="second"))
+    bench.now += bench.rules.lease_s + 1
+    assert bench.sweep()
+    assert (bench.terms()["accepted"], n_possible_duplicates(bench)) == (1, 1)
+    (late,) = (payload for _, payload in bench.events("late"))
+    assert (late["gateway_message_id"], late["possible_duplicate"]) == (["second"], [True])
+
+
 def test_what_a_second_copy_proves_of_the_first():
     def say(status, kind=None):
         error = None if kind is None else ProviderError(kind=kind, permanent=True)
