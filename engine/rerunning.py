@@ -104,7 +104,16 @@ def _decide(store: Store, rerun: Rerun, now: float) -> None:
     with store.read.connect() as connection:
         terms = audit_run(connection, rerun.run, now=now).terms
     if terms["unconfirmed"] > terms["assumed_sent"]:
-        resolve_run(store, rerun.run, decision, by=rerun.decided_by, why=rerun.why, now=now)
+        # The mark lies in the decision's own transaction: a process that dies before its log must not decide again.
+        resolve_run(
+            store,
+            rerun.run,
+            decision,
+            by=rerun.decided_by,
+            why=rerun.why,
+            now=now,
+            asked_as=rerun.asked_as,
+        )
 
 
 def _log(store: Store, rerun: Rerun, now: float) -> None:

@@ -6,7 +6,7 @@ import time
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from data.audit_log import log_decision
+from data.audit_log import has_decided, log_decision
 from data.ledger.deciding import Decided, Decision, decide
 from data.ledger.locking import lock_ledger
 from data.ledger.rules import Rules
@@ -32,16 +32,28 @@ class Resolved:
 
 
 def resolve_run(
-    store: Store, run: int, decision: Decision, *, by: str, why: str, now: float, rules: Rules | None = None
+    store: Store,
+    run: int,
+    decision: Decision,
+    *,
+    by: str,
+    why: str,
+    now: float,
+    rules: Rules | None = None,
+    asked_as: str | None = None,
 ) -> Resolved:
     """Decide on all that is in doubt. Raises CannotResolve when nothing could be decided, and UnknownRun.
 
     `send again` moves a finished run back to sending in the same transaction; it sends nothing by itself.
+    asked_as: an id of the asking, kept in the transaction of the decision; under the same one nothing is decided twice.
     """
     is_again = decision is Decision.SEND_AGAIN
     with store.write.begin() as connection:
         lock_ledger(connection)
-        state = read_within(connection, run).state
+        record = read_within(connection, run)
+        if asked_as is not None and has_decided(connection, what="resolve", mark=asked_as):
+            return Resolved(record, Decided(n_decided=0, n_too_early=0, ask_again_at=None))
+        state = record.state
         if is_again and state is RunState.CANCELLED:
             raise CannotResolve(
                 f"run {run} is cancelled, so nothing of it is sent again; `--unconfirmed assume-sent` can be said of it."
@@ -49,6 +61,8 @@ def resolve_run(
         decided = decide(connection, run, decision, by=by, why=why, rules=rules or Rules(), now=now)
         if decided.n_decided:
             details = {"run": run, "decision": decision.value, "n": decided.n_decided, "why": why}
+            if asked_as is not None:
+                details["asked_as"] = asked_as
             log_decision(connection, who=by, what="resolve", details=details, now=now)
         if decided.n_decided and is_again and state.is_over:
             move_within(connection, run, RunState.SENDING, f"send again, decided by {by}", now)

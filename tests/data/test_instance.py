@@ -76,3 +76,4 @@ def test_nothing_is_made_beside_a_restore_that_was_cut_off(tmp_path):
 def test_several_processes_may_open_the_folder_at_the_same_instant(tmp_path):
     with ThreadPoolExecutor(8) as threads:
         list(threads.map(make_var_dir, [tmp_path / "var"] * 400))
+    assert list((tmp_path / "var").iterdir()) == []  # and none leaves its probe there

@@ -191,6 +191,26 @@ def test_a_retry_decides_nothing_on_what_came_to_be_in_doubt_since(bench):
     assert "unconfirmed" not in bench.terms()
 
 
+def test_a_process_that_dies_right_after_its_decision_does_not_decide_again(bench):
+    """A person decided on one message; the one in doubt by the time of the Retry nobody has decided on."""
+
+    class Killed(BaseException):
+        """As SIGKILL between two commits: nothing after the first one happens."""
+
+    def die(*_, **__):
+        raise Killed
+
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr("engine.rerunning._log", die)
+        with pytest.raises(Killed):
+            begin(bench, unconfirmed="send again")
+    assert "unconfirmed" not in bench.terms()
+    bench.rows("update outcomes set status = 4, decision = null where row = 9 returning row")
+    begin(bench, unconfirmed="send again")
+    assert bench.terms()["unconfirmed"] == 1
+    assert [what for _, what, _ in audit_log(bench)] == ["resolve", "rerun"]
+
+
 def test_a_decision_that_comes_too_early_is_taken_by_the_retry(bench):
     lease = bench.take("second")
     claimed = bench.claim(lease, lease.n_claims)

@@ -107,7 +107,8 @@ def test_a_closed_store_lets_go_of_its_file(store):
     store.close()
     store.close()
     other = sqlite3.connect(store.url.removeprefix("sqlite:///"), timeout=0)
-    other.execute("pragma journal_mode = delete")  # refused while anybody has the file open
+    # Refused while anybody has the file open.
+    assert other.execute("pragma journal_mode = delete").fetchone() == ("delete",)
     other.close()
 
 
