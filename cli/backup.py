@@ -63,7 +63,8 @@ def _write_keys(settings: Settings, into: Path | None, *, apart_from: Path, inst
 
 def _tell(made: Backup, keys_folder: Path | None) -> None:
     n_files, megabytes = len(made.manifest.files), made.manifest.n_bytes / 1e6
-    say = [f"backup {made.folder}", f"{n_files:,} files, {megabytes:,.1f} MB, readable by their owner only"]
+    files = "1 file" if n_files == 1 else f"{n_files:,} files"
+    say = [f"backup {made.folder}", f"{files}, {megabytes:,.1f} MB, readable by the owner only"]
     if made.missing:
         gone = ", ".join(made.missing[:3])
         say.append(f"{len(made.missing)} files that the store names are gone and not in it: {gone}")
