@@ -24,7 +24,7 @@ from messaging.errors import TidingsError
 if TYPE_CHECKING:
     from sqlalchemy.engine import Connection
 
-HEAD = "0001"  # tests hold this against the newest file in data/migrations/versions
+HEAD = "0002"  # tests hold this against the newest file in data/migrations/versions
 MIGRATIONS = Path(__file__).parents[1] / "migrations"
 MIGRATION_LOCK = 0x71D1265  # any number that nobody else uses for pg_advisory_xact_lock
 

@@ -13,6 +13,7 @@ metadata = sa.MetaData()
 BigKey = sa.BigInteger().with_variant(sa.Integer, "sqlite")  # SQLite gives out row ids to INTEGER keys only
 Instant = sa.Double
 _UNKNOWN = sa.text("run is null")
+_CURRENT = sa.text("is_current")
 
 instance = sa.Table(
     "instance",
@@ -106,6 +107,9 @@ runs = sa.Table(
     sa.Column("guards", sa.Text, comment="JSON: which failures stop it; null: as by default"),
     sa.Column("quality", sa.Text, comment="JSON: what the quality gate found; null: it has not judged"),
     sa.Column("recent", sa.Text, comment="JSON: how its latest messages went, for the guards"),
+    sa.Column(
+        "purpose", sa.Text, nullable=False, server_default="marketing", comment="what people agreed to"
+    ),
     sqlite_autoincrement=True,  # a run number is never given out twice: references carry it
 )
 
@@ -295,4 +299,146 @@ audit_log = sa.Table(
     sa.Column("who", sa.Text, nullable=False),
     sa.Column("what", sa.Text, nullable=False),
     sa.Column("details", sa.Text, nullable=False, server_default="{}"),
+)
+
+contacts = sa.Table(
+    "contacts",
+    metadata,
+    sa.Column("contact", BigKey, primary_key=True),
+    sa.Column("person_key", sa.Text, nullable=False, unique=True),
+    sa.Column("msisdn", sa.Text, nullable=False),
+    sa.Column("region", sa.Text, nullable=False),
+    sa.Column("number_type", sa.Text, nullable=False),
+    sa.Column("external_id", sa.Text),
+    sa.Column("first_name", sa.Text),
+    sa.Column("last_name", sa.Text),
+    sa.Column("language", sa.Text),
+    sa.Column("time_zone", sa.Text),
+    sa.Column("attributes", sa.Text, nullable=False, server_default="{}", comment="JSON: name → text"),
+    sa.Column(
+        "source_hash",
+        sa.BigInteger,
+        comment="of the row that an import took it from; null: changed by hand since",
+    ),
+    sa.Column("created_at", Instant, nullable=False),
+    sa.Column("changed_at", Instant, nullable=False),
+    sa.Column("changed_by", sa.Text, nullable=False, comment="a name, or an import as 'import 12'"),
+)
+
+attributes = sa.Table(
+    "attributes",
+    metadata,
+    sa.Column("attribute", sa.Text, primary_key=True, comment="every name that some contact has a value of"),
+    sa.Column("header", sa.Text, nullable=False, comment="as the first source wrote it"),
+)
+
+contact_changes = sa.Table(
+    "contact_changes",
+    metadata,
+    sa.Column("change", BigKey, primary_key=True),
+    sa.Column("person_key", sa.Text, nullable=False),
+    sa.Column("at", Instant, nullable=False),
+    sa.Column("by", sa.Text, nullable=False),
+    sa.Column(
+        "kind", sa.Text, nullable=False, comment="added | edited | imported | deleted | listed | unlisted"
+    ),
+    sa.Column("fields", sa.Text, nullable=False, server_default="{}", comment="JSON: name → [before, after]"),
+    sa.Index("changes_of_person", "person_key"),
+)
+
+lists = sa.Table(
+    "lists",
+    metadata,
+    sa.Column("list", sa.Integer, primary_key=True),
+    sa.Column("kind", sa.Text, nullable=False, comment="list | tag"),
+    sa.Column("name", sa.Text, nullable=False),
+    sa.Column("description", sa.Text, nullable=False, server_default=""),
+    sa.Column("created_at", Instant, nullable=False),
+    sa.UniqueConstraint("kind", "name", name="a_list_once"),
+)
+
+list_members = sa.Table(
+    "list_members",
+    metadata,
+    sa.Column("list", sa.Integer, primary_key=True, autoincrement=False),
+    sa.Column("contact", sa.BigInteger, primary_key=True, autoincrement=False),
+    sa.Column("added_at", Instant, nullable=False),
+    sa.Column("added_by", sa.Text, nullable=False),
+    sa.Index("lists_of_contact", "contact"),
+    sqlite_with_rowid=False,
+)
+
+segments = sa.Table(
+    "segments",
+    metadata,
+    sa.Column("segment", sa.Text, primary_key=True),
+    sa.Column("description", sa.Text, nullable=False, server_default=""),
+    sa.Column("filter", sa.Text, nullable=False, comment="JSON: messaging.segment_filter"),
+    sa.Column("created_at", Instant, nullable=False),
+    sa.Column("changed_at", Instant, nullable=False),
+    sa.Column("changed_by", sa.Text, nullable=False),
+)
+
+consents = sa.Table(
+    "consents",
+    metadata,
+    sa.Column("consent", BigKey, primary_key=True),
+    sa.Column("person_key", sa.Text, nullable=False),
+    sa.Column("purpose", sa.Text, nullable=False),
+    sa.Column("is_given", sa.Boolean, nullable=False),
+    sa.Column("at", Instant, nullable=False, comment="when it was given or withdrawn"),
+    sa.Column("source", sa.Text, nullable=False),
+    sa.Column("evidence", sa.Text, comment="how it can be shown: the cell, a form's address, a recording"),
+    sa.Column("recorded_at", Instant, nullable=False),
+    sa.Column("recorded_by", sa.Text, nullable=False),
+    sa.Column("is_current", sa.Boolean, nullable=False, server_default=sa.true()),
+    sa.Index("consents_of_person", "person_key", "purpose"),
+    sa.Index(
+        "one_current_consent",
+        "person_key",
+        "purpose",
+        unique=True,
+        sqlite_where=_CURRENT,
+        postgresql_where=_CURRENT,
+    ),
+)
+
+imports = sa.Table(
+    "imports",
+    metadata,
+    sa.Column("import", sa.Integer, primary_key=True),
+    sa.Column("name", sa.Text, nullable=False, comment="of the import file, or of the source"),
+    sa.Column("source", sa.Text, nullable=False),
+    sa.Column(
+        "fingerprint", sa.Text, nullable=False, comment="of the source's content and of how it is read"
+    ),
+    sa.Column("state", sa.Text, nullable=False, comment="running | finished | failed"),
+    sa.Column("state_reason", sa.Text),
+    sa.Column("n_rows", sa.Integer, nullable=False, server_default="0"),
+    sa.Column("n_new", sa.Integer, nullable=False, server_default="0"),
+    sa.Column("n_changed", sa.Integer, nullable=False, server_default="0"),
+    sa.Column("n_same", sa.Integer, nullable=False, server_default="0"),
+    sa.Column("n_double", sa.Integer, nullable=False, server_default="0"),
+    sa.Column("n_rejects", sa.Integer, nullable=False, server_default="0"),
+    sa.Column("folder", sa.Text, comment="where its rejects lie, relative to the var folder"),
+    sa.Column("started_at", Instant, nullable=False),
+    sa.Column("finished_at", Instant),
+    sa.Column("by", sa.Text, nullable=False),
+    sa.Index("imports_by_fingerprint", "fingerprint"),
+    sqlite_autoincrement=True,
+)
+
+behaviour = sa.Table(
+    "behaviour",
+    metadata,
+    sa.Column("person_key", sa.Text, primary_key=True),
+    sa.Column("run", sa.Integer, primary_key=True, autoincrement=False),
+    sa.Column("texted_at", Instant, comment="accepted by the gateway"),
+    sa.Column("delivered_at", Instant),
+    sa.Column("failed_at", Instant, comment="a final receipt that is none of delivered and read"),
+    sa.Column("replied_at", Instant),
+    sa.Column("clicked_at", Instant),
+    sa.Index("behaviour_in_run", "run"),
+    sqlite_with_rowid=False,
+    comment="what came of each message for its person, as of the last load of the analytics",
 )

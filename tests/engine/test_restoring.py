@@ -21,7 +21,7 @@ from data.instance import RESTORING, VarDirError, read_identity
 from data.keys import KeysError, read_secrets
 from data.restores import RUNS_SKIPPED, RepeatUnknown
 from data.runs import RepeatRefused, move_run, read_run
-from data.store.migrate import StoreIsNewer
+from data.store.migrate import HEAD, StoreIsNewer
 from data.whole_files import write_text
 from engine import restoring
 from engine.occurrences import lost_in_restore
@@ -413,7 +413,7 @@ def test_a_damaged_backup_is_one_sentence_and_leaves_nothing(new, back_up, resto
 def test_a_backup_of_a_later_tidings_is_refused(new, back_up, restore, monkeypatch):
     folder = back_up()
     monkeypatch.setattr(restoring, "HEAD", "0000")
-    with pytest.raises(StoreIsNewer, match="has schema 0001"):
+    with pytest.raises(StoreIsNewer, match=f"has schema {HEAD}"):
         restore(folder)
     assert leaves_nothing(new)
 

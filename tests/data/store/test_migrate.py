@@ -104,17 +104,18 @@ def test_a_newer_store_is_refused_and_left_as_it_is(store_url):
     assert sqlite_path(store_url).read_bytes() == before
 
 
-NEXT_MIGRATION = """
+NEXT = "9000"
+NEXT_MIGRATION = f"""
 import sqlalchemy as sa
 from alembic import op
 
-revision = "0002"
-down_revision = "0001"
+revision = "{NEXT}"
+down_revision = "{HEAD}"
 
 
 def upgrade() -> None:
     op.add_column("suppressions", sa.Column("note", sa.Text()))
-    op.execute("insert into audit_log (at, who, what) values (0, 'migration', '0002')")
+    op.execute("insert into audit_log (at, who, what) values (0, 'migration', '{NEXT}')")
 """
 
 
@@ -123,11 +124,11 @@ def next_version(tmp_path, monkeypatch):
     """The code of a later Tidings, which has one more migration."""
     migrations = tmp_path / "migrations"
     shutil.copytree(MIGRATIONS, migrations, ignore=shutil.ignore_patterns("__pycache__"))
-    (migrations / "versions" / "0002_a_note.py").write_text(NEXT_MIGRATION)
+    (migrations / "versions" / "9000_a_note.py").write_text(NEXT_MIGRATION)
 
     def update() -> None:
         monkeypatch.setattr(migrate, "MIGRATIONS", migrations)
-        monkeypatch.setattr(migrate, "HEAD", "0002")
+        monkeypatch.setattr(migrate, "HEAD", NEXT)
 
     return update
 
@@ -143,10 +144,10 @@ def test_of_processes_that_start_at_once_one_migrates(url, request, next_version
     before = prepare_store(url, now=NOW)
     next_version()
     # Each has seen the old schema before any of them holds the lock.
-    monkeypatch.setattr(migrate, "_version", lambda _store: "0001")
+    monkeypatch.setattr(migrate, "_version", lambda _store: HEAD)
     with ThreadPoolExecutor(4) as pool:
         stores = list(pool.map(lambda _: prepare_store(url, now=NOW), range(4)))
-    assert migrations_run(before) == ["0002"]
+    assert migrations_run(before) == [NEXT]
     for copy in tmp_path.glob("*.before-*"):
         as_it_was = open_store(f"sqlite:///{copy}")
         assert migrations_run(as_it_was) == [], "who came second has copied what the first had migrated"
@@ -159,13 +160,37 @@ def test_a_store_is_copied_before_it_is_migrated(store_url, next_version):
     prepare_store(store_url, now=NOW).close()
     next_version()
     migrated = prepare_store(store_url, now=NOW)
-    copy = sqlite_path(store_url).with_name("store.db.before-0002-was-0001")
+    copy = sqlite_path(store_url).with_name(f"store.db.before-{NEXT}-was-{HEAD}")
     assert stat.S_IMODE(copy.stat().st_mode) == 0o600
     as_it_was = open_store(f"sqlite:///{copy}")
-    assert (migrations_run(as_it_was), migrations_run(migrated)) == ([], ["0002"])
+    assert (migrations_run(as_it_was), migrations_run(migrated)) == ([], [NEXT])
     assert instance_of(as_it_was) == instance_of(migrated)
     for store in (migrated, as_it_was):
         store.close()
+
+
+def test_the_first_schema_is_brought_to_this_one_with_its_runs(store_url, monkeypatch, tmp_path):
+    migrations = tmp_path / "migrations"
+    shutil.copytree(MIGRATIONS, migrations, ignore=shutil.ignore_patterns("__pycache__", "000[2-9]*"))
+    with monkeypatch.context() as first:
+        first.setattr(migrate, "MIGRATIONS", migrations)
+        first.setattr(migrate, "HEAD", "0001")
+        old = prepare_store(store_url, now=NOW)
+    with old.write.begin() as connection:
+        connection.execute(
+            sa.text(
+                "insert into runs (campaign, state, origin, is_simulated, account, created_at) "
+                "values ('old', 'sending', 'hand', true, 'sim', 1)"
+            )
+        )
+    old.close()
+    migrated = prepare_store(store_url, now=NOW)
+    assert differences(migrated) == []
+    with migrated.read.connect() as connection:
+        assert connection.execute(sa.text("select campaign, purpose from runs")).all() == [
+            ("old", "marketing")
+        ]
+    migrated.close()
 
 
 def test_a_store_without_an_identity_gets_none_by_being_migrated(store, next_version):
