@@ -1,0 +1,178 @@
+"""Lists and tags: people put together by hand or by an import. A tag is a list of kind 'tag'; nothing else differs.
+
+A membership is itself the record of when it began, and by whom: an import of a million people writes no history
+beside it. Whoever leaves takes both to contact_changes, as 'listed' and 'unlisted' (data.contacts.history reads them).
+"""
+
+from __future__ import annotations
+
+import time
+import unicodedata
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass
+from functools import cache
+from typing import TYPE_CHECKING, Literal
+
+import orjson
+import sqlalchemy as sa
+
+from data.sql import sql
+from data.store.engine import Store
+from messaging.errors import TidingsError
+
+if TYPE_CHECKING:
+    from sqlalchemy.engine import Connection
+
+Kind = Literal["list", "tag"]
+
+CONTACTS_PER_STATEMENT = 10_000  # SQLite takes 32,766 parameters, PostgreSQL 65,535
+MEMBERS_PER_TRANSACTION = 10_000  # of a list that is deleted: a sending run waits for none of these for long
+PAUSE_S = 0.05  # and writes between two
+LONGEST_NAME = 100
+
+_MOST_NAMES_SHOWN = 12
+_WITH_CONTACTS = {"add_members", "tell_members", "tell_leaving", "remove_members"}
+
+
+class UnknownList(TidingsError):
+    """No list, or no tag, has this name."""
+
+
+class BadListName(TidingsError):
+    """A name that nobody could write on a line again."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ContactList:
+    """A list or tag, and how many people are in it."""
+
+    list_no: int
+    kind: Kind
+    name: str
+    description: str
+    created_at: float
+    n_members: int
+
+
+def make_list(connection: Connection, kind: Kind, name: str, now: float, *, description: str = "") -> int:
+    """The number of the list of this name, made if there is none yet. Raises BadListName."""
+    checked = list_name(kind, name)
+    told = {"kind": kind, "name": checked, "description": description, "at": now}
+    connection.execute(_statement("insert"), told)
+    return list_id(connection, kind, checked)
+
+
+def list_id(connection: Connection, kind: Kind, name: str) -> int:
+    """The number of a list. Raises UnknownList, which names those there are."""
+    found = find_list(connection, kind, name)
+    if found is not None:
+        return found
+    known = [one.name for one in all_lists(connection, kind)]
+    shown = ", ".join(known[:_MOST_NAMES_SHOWN]) or "none"
+    more = f" and {len(known) - _MOST_NAMES_SHOWN:,} more" if len(known) > _MOST_NAMES_SHOWN else ""
+    raise UnknownList(
+        f"there is no {kind} {name.strip()!r}; known: {shown}{more}. `tidings {kind} add NAME` makes one."
+    )
+
+
+def find_list(connection: Connection, kind: Kind, name: str) -> int | None:
+    """The number of a list; None when there is none of this name."""
+    asked = {"kind": kind, "name": _composed(name)}
+    return connection.execute(_statement("find"), asked).scalar_one_or_none()
+
+
+def all_lists(connection: Connection, kind: Kind) -> list[ContactList]:
+    """Every list, or every tag, by name."""
+    rows = connection.execute(_statement("all"), {"kind": kind})
+    return [
+        ContactList(
+            list_no=row.list,
+            kind=kind,
+            name=row.name,
+            description=row.description,
+            created_at=row.created_at,
+            n_members=row.n_members,
+        )
+        for row in rows
+    ]
+
+
+def add_members(connection: Connection, list_no: int, contacts: Sequence[int], *, at: float, by: str) -> int:
+    """Put contacts into a list. Returns how many were not in it; those who were stay as they are."""
+    told = {"list": list_no, "at": at, "by": by}
+    return sum(
+        connection.execute(_statement("add_members"), {**told, "contacts": chunk}).rowcount
+        for chunk in _chunks(contacts)
+    )
+
+
+def remove_members(
+    connection: Connection, list_no: int, contacts: Sequence[int], *, at: float, by: str
+) -> int:
+    """Take contacts out of a list, with its word in their history. Returns how many were in it."""
+    kind, name = connection.execute(_statement("name"), {"list": list_no}).one()
+    told = {
+        "list": list_no,
+        "at": at,
+        "by": by,
+        "began": orjson.dumps({kind: [None, name]}).decode(),
+        "ended": orjson.dumps({kind: [name, None]}).decode(),
+    }
+    return sum(_remove(connection, {**told, "contacts": chunk}) for chunk in _chunks(contacts))
+
+
+def delete_list(
+    store: Store, kind: Kind, name: str, *, at: float, by: str, pause: Callable[[float], None] = time.sleep
+) -> int:
+    """Delete a list; its people stay contacts. Returns how many were in it. Raises UnknownList.
+
+    In slices, so that a sending run never waits long for the store; one that was cut off is deleted by asking again.
+    """
+    with store.read.connect() as connection:
+        list_no = list_id(connection, kind, name)
+    n_members = 0
+    while True:
+        with store.write.begin() as connection:
+            asked = {"list": list_no, "most": MEMBERS_PER_TRANSACTION}
+            members = connection.execute(_statement("some_members"), asked).scalars().all()
+            if not members:
+                connection.execute(_statement("delete"), {"list": list_no})
+                return n_members
+            n_members += remove_members(connection, list_no, members, at=at, by=by)
+        pause(PAUSE_S)
+
+
+def list_name(kind: Kind, name: str) -> str:
+    """The name as it is kept. Raises BadListName."""
+    composed = _composed(name)
+    if not composed or len(composed) > LONGEST_NAME or any(map(_is_control, composed)):
+        raise BadListName(
+            f"the name of a {kind} has 1 to {LONGEST_NAME} characters and stands on one line (got {name[:40]!r})."
+        )
+    return composed
+
+
+def _composed(name: str) -> str:
+    """One spelling of an é, whether the keyboard made it of one character or two."""
+    return unicodedata.normalize("NFC", name.strip())
+
+
+def _is_control(char: str) -> bool:
+    return unicodedata.category(char).startswith("C")
+
+
+def _remove(connection: Connection, told: dict[str, object]) -> int:
+    connection.execute(_statement("tell_members"), told)
+    connection.execute(_statement("tell_leaving"), told)
+    return connection.execute(_statement("remove_members"), told).rowcount
+
+
+def _chunks(contacts: Sequence[int]) -> Iterator[list[int]]:
+    for first in range(0, len(contacts), CONTACTS_PER_STATEMENT):
+        yield list(contacts[first : first + CONTACTS_PER_STATEMENT])
+
+
+@cache
+def _statement(name: str) -> sa.TextClause:
+    text = sa.text(sql(f"lists/{name}"))
+    return text.bindparams(sa.bindparam("contacts", expanding=True)) if name in _WITH_CONTACTS else text
