@@ -11,7 +11,8 @@ from pathlib import Path
 from typing import Any
 
 from data.whole_files import write_text
-from messaging.campaign import Campaign, CampaignError, nearest, parse_campaign
+from messaging.campaign import Campaign, CampaignError, parse_campaign
+from messaging.definition import nearest
 
 CAMPAIGNS = Path(__file__).parent / "campaigns"
 

@@ -23,7 +23,7 @@ from messaging.errors import TidingsError
 
 if TYPE_CHECKING:
     from data.definitions import LoadedCampaign
-    from messaging.campaign import Schedule
+    from messaging.definition import Schedule
 
 PULL_STEPS: list[dict[str, Any]] = [
     {"prefect.deployments.steps.set_working_directory": {"directory": "{{ $TIDINGS_HOME }}"}}

@@ -9,8 +9,8 @@ import jinja2
 import polars as pl
 from jinja2 import meta
 
-from messaging.campaign import nearest
 from messaging.column_templates import WHITE_SPACE, ColumnTemplate, compile_to_columns
+from messaging.definition import nearest
 from messaging.schemas import RENDERED
 from messaging.template_language import EmptyField, MessageEnvironment, TemplateError, guard, parse_template
 
