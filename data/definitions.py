@@ -1,4 +1,4 @@
-"""Campaign files: found, read, written."""
+"""Campaign files and import files: found, read, written."""
 
 from __future__ import annotations
 
@@ -13,8 +13,11 @@ from typing import Any
 from data.whole_files import write_text
 from messaging.campaign import Campaign, CampaignError, parse_campaign
 from messaging.definition import nearest
+from messaging.errors import TidingsError
+from messaging.import_file import ImportFileError, ImportRequest, parse_import
 
 CAMPAIGNS = Path(__file__).parent / "campaigns"
+IMPORTS = Path(__file__).parent / "imports"
 
 
 @dataclass(frozen=True, slots=True)
@@ -29,23 +32,74 @@ class LoadedCampaign:
         return self.path.parent
 
 
+@dataclass(frozen=True, slots=True)
+class LoadedImport:
+    """An import and its file. base: the folder that the source it names is relative to."""
+
+    request: ImportRequest
+    path: Path
+
+    @property
+    def base(self) -> Path:
+        return self.path.parent
+
+
+@dataclass(frozen=True, slots=True)
+class _Kind:
+    """What a file defines: as people call it, where those with a name lie, what a mistake in one is."""
+
+    word: str
+    folder: Path
+    error: type[TidingsError]
+
+    def names(self) -> list[Path]:
+        return sorted(self.folder.glob("*.toml"))
+
+
+_CAMPAIGN = _Kind("campaign", CAMPAIGNS, CampaignError)
+_IMPORT = _Kind("import", IMPORTS, ImportFileError)
+
+
 def load_campaign(name_or_path: str | Path, *, here: Path | None = None) -> LoadedCampaign:
     """A campaign file by its path, else by its name in data/campaigns/. here: what a path is relative to.
 
     A campaign without a name bears its file's. Raises CampaignError, which names the file, the key and the next step.
     """
-    path = _find(str(name_or_path), here or Path.cwd())
-    definition = _read(path)
-    definition.setdefault("name", path.stem)
+    definition, path = _load(_CAMPAIGN, name_or_path, here)
     try:
         return LoadedCampaign(parse_campaign(definition), path)
     except CampaignError as error:
         raise CampaignError(f"{path.name}: {error}") from None
 
 
+def load_import(name_or_path: str | Path, *, here: Path | None = None) -> LoadedImport:
+    """An import file by its path, else by its name in data/imports/. here: what a path is relative to.
+
+    An import without a name bears its file's. Raises ImportFileError, which names the file, the key and the next step.
+    """
+    definition, path = _load(_IMPORT, name_or_path, here)
+    try:
+        return LoadedImport(parse_import(definition), path)
+    except ImportFileError as error:
+        raise ImportFileError(f"{path.name}: {error}") from None
+
+
+def names_an_import(word: str, *, here: Path | None = None) -> bool:
+    """Whether a word of the command line means an import file, by path or name; else it means a source itself."""
+    if Path(word).suffix == ".toml":
+        return True
+    is_there = ((here or Path.cwd()) / Path(word).expanduser()).exists()
+    return not is_there and _by_name(_IMPORT, word) is not None
+
+
+def list_imports() -> list[Path]:
+    """The import files of data/imports/, by name."""
+    return _IMPORT.names()
+
+
 def list_campaigns() -> list[Path]:
     """The campaign files of data/campaigns/, by name."""
-    return sorted(CAMPAIGNS.glob("*.toml"))
+    return _CAMPAIGN.names()
 
 
 def write_campaign(campaign: Campaign, path: Path) -> LoadedCampaign:
@@ -71,30 +125,43 @@ def read_template(campaign: Campaign, base: Path) -> str:
         raise CampaignError(f"the template {path} is not UTF-8; save it as UTF-8.") from None
 
 
-def _find(name: str, here: Path) -> Path:
+def _load(kind: _Kind, name_or_path: str | Path, here: Path | None) -> tuple[dict[str, Any], Path]:
+    """What stands in a file, which bears its file's name when it says none."""
+    path = _find(kind, str(name_or_path), here or Path.cwd())
+    definition = _read(kind, path)
+    definition.setdefault("name", path.stem)
+    return definition, path
+
+
+def _find(kind: _Kind, name: str, here: Path) -> Path:
     path = (here / Path(name).expanduser()).resolve()
     if path.is_file():
         return path
-    by_name = CAMPAIGNS / f"{name.removesuffix('.toml')}.toml"
-    if "/" not in name and by_name.is_file():
+    by_name = _by_name(kind, name)
+    if by_name is not None:
         return by_name
-    known = [file.stem for file in list_campaigns()]
+    known = [file.stem for file in kind.names()]
     meant = nearest(Path(name).stem, known)
     hint = f"did you mean {meant}?" if meant else f"known by name: {', '.join(known) or 'none'}."
-    raise CampaignError(f"there is no campaign file {path}, nor a campaign {name} in {CAMPAIGNS}; {hint}")
+    raise kind.error(f"there is no {kind.word} file {path}, and none called {name} in {kind.folder}; {hint}")
 
 
-def _read(path: Path) -> dict[str, Any]:
+def _by_name(kind: _Kind, name: str) -> Path | None:
+    path = kind.folder / f"{name.removesuffix('.toml')}.toml"
+    return path if "/" not in name and path.is_file() else None
+
+
+def _read(kind: _Kind, path: Path) -> dict[str, Any]:
     try:
         return tomllib.loads(path.read_text(encoding="utf-8-sig"))
     except OSError as error:
-        raise CampaignError(
-            f"the campaign {path} cannot be read ({error.strerror}); check its permissions."
+        raise kind.error(
+            f"the {kind.word} {path} cannot be read ({error.strerror}); check its permissions."
         ) from None
     except UnicodeDecodeError:
-        raise CampaignError(f"the campaign {path} is not UTF-8; save it as UTF-8.") from None
+        raise kind.error(f"the {kind.word} {path} is not UTF-8; save it as UTF-8.") from None
     except tomllib.TOMLDecodeError as error:
-        raise CampaignError(f"{path.name} is no valid TOML: {error}; correct that line.") from None
+        raise kind.error(f"{path.name} is no valid TOML: {error}; correct that line.") from None
 
 
 def _write_table(

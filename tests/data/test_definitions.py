@@ -2,8 +2,19 @@ import stat
 
 import pytest
 
-from data.definitions import CAMPAIGNS, list_campaigns, load_campaign, read_template, write_campaign
+from data.definitions import (
+    CAMPAIGNS,
+    IMPORTS,
+    list_campaigns,
+    list_imports,
+    load_campaign,
+    load_import,
+    names_an_import,
+    read_template,
+    write_campaign,
+)
 from messaging.campaign import CampaignError, parse_campaign
+from messaging.import_file import ImportFileError
 
 MINIMAL = '[audience]\nfile = "people.csv"\n[message]\ntext = "Hi"\n'
 
@@ -102,3 +113,60 @@ def test_a_written_campaign_reads_back_as_the_same_and_is_private(tmp_path):
     write_campaign(campaign, path)
     assert load_campaign(path).campaign == campaign
     assert stat.S_IMODE(path.stat().st_mode) == 0o600
+
+
+def test_an_import_is_found_by_its_path_and_by_its_name(tmp_path):
+    path = campaign_file(tmp_path, '[source]\nfile = "people.csv"\n', "crm.toml")
+    for loaded in (load_import(path), load_import("crm.toml", here=tmp_path)):
+        assert (loaded.request.name, loaded.path, loaded.base) == ("crm", path, tmp_path)
+    assert load_import("members", here=tmp_path).path == IMPORTS / "members.toml"
+
+
+def test_every_import_of_the_house_can_be_read_and_has_its_source():
+    assert list_imports()
+    for path in list_imports():
+        loaded = load_import(path)
+        assert (loaded.base / loaded.request.source.file).is_file()
+
+
+@pytest.mark.parametrize(
+    ("word", "is_import"),
+    [
+        ("members", True),
+        ("members.toml", True),
+        ("anything.toml", True),
+        ("members.csv", False),
+        ("people", False),
+        ("there", False),
+    ],
+)
+def test_a_word_means_an_import_by_its_ending_or_by_a_known_name_that_is_no_file(tmp_path, word, is_import):
+    (tmp_path / "there").touch()
+    assert names_an_import(word, here=tmp_path) is is_import
+
+
+def test_a_file_that_bears_the_name_of_an_import_is_a_source(tmp_path):
+    (tmp_path / "members").touch()
+    assert not names_an_import("members", here=tmp_path)
+
+
+@pytest.mark.parametrize(
+    ("text", "complaint"),
+    [
+        ("[source\n", r"crm\.toml is no valid TOML: .*line 1"),
+        (
+            '[source]\nfile = "a"\n[merge]\nwin = "file"\n',
+            r"crm\.toml: merge\.win: unknown key; did you mean wins",
+        ),
+        ('list = "a"\n', r"crm\.toml: source: is missing"),
+    ],
+    ids=["syntax", "unknown-key", "missing"],
+)
+def test_a_mistake_in_an_import_names_the_file_and_the_key(tmp_path, text, complaint):
+    with pytest.raises(ImportFileError, match=complaint):
+        load_import(campaign_file(tmp_path, text, "crm.toml"))
+
+
+def test_an_import_that_is_nowhere_is_named_with_the_nearest_there_is(tmp_path):
+    with pytest.raises(ImportFileError, match=r"no import file .*membrs.*; did you mean members\?"):
+        load_import("membrs", here=tmp_path)
