@@ -57,7 +57,7 @@ def plan(what: WhatToSend, *, by_rows: bool, rejects: Path | None, as_json: bool
 
 
 def _write_rejects(made: Plan, path: Path) -> None:
-    from engine.freeze import write_rejects
+    from engine.parting import write_rejects
 
     try:
         write_rejects(made, path)

@@ -8,7 +8,6 @@ from __future__ import annotations
 
 from collections.abc import Collection, Iterator
 from dataclasses import dataclass
-from itertools import chain
 from pathlib import Path
 from typing import Literal
 
@@ -17,11 +16,10 @@ import polars as pl
 from data.readers import Source
 from data.spool import Spool
 from data.suppressions import SuppressedPeople
-from messaging.audience import WEIGHED, choose_audience, compare_rows, in_source_order, weigh_contacts
+from engine.parting import PartedSource
+from messaging.audience import WEIGHED, choose_audience, compare_rows, weigh_contacts
 from messaging.columns import Columns
-from messaging.contacts import split_contacts
-from messaging.schemas import CONTACTS, RAW, REJECTS
-from messaging.sealed import person_keys
+from messaging.schemas import CONTACTS
 
 
 @dataclass(frozen=True, slots=True)
@@ -62,49 +60,17 @@ def gather_candidates(
 
     folder: as in open_source. Raises SourceError when `region` is no country, and as Source.chunks does.
     """
-    contacts, rejects, cells, weighed = (
-        Spool(folder, schema=schema) for schema in (CONTACTS, REJECTS, RAW, WEIGHED)
-    )
-    for raw in source.chunks():
-        people, without_number = split_contacts(raw, columns, region=region)
-        people = people.with_columns(
-            person_keys(key, people["msisdn"]),
-            *(pl.col(column).alias(name) for name, column in columns.fields.items()),
-        )
+    parted = PartedSource(source, columns, region=region, key=key, folder=folder)
+    contacts, weighed = Spool(folder, schema=CONTACTS), Spool(folder, schema=WEIGHED)
+    for people in parted.contacts():
         contacts.append(people)
         weighed.append(
             weigh_contacts(
                 people, consent_basis=consent_basis, suppressed=suppressed.among(people["person_key"])
             )
         )
-        if without_number.height:
-            rejects.append(without_number)
-            cells.append(raw.join(without_number, on="source_row", how="semi", maintain_order="left"))
-        del raw, people, without_number  # or two chunks would be in memory at a time
-    rejects, cells = _with_unread(source, rejects, cells, folder)
-    return Candidates(contacts, rejects, cells, _compared(weighed.frame))
-
-
-def _with_unread(source: Source, rejects: Spool, cells: Spool, folder: Path | None) -> tuple[Spool, Spool]:
-    """Both kinds of rejects in source order, and what their rows hold."""
-    unread = source.rejects
-    if unread.is_empty():
-        return rejects, cells
-    together, beside = Spool(folder, schema=REJECTS), Spool(folder, schema=RAW)
-    last = (unread.clear(), source.frame_of_nobody())
-    for some, raw in chain(zip(rejects, cells, strict=True), [last]):
-        is_here = (
-            unread["source_row"] <= some["source_row"].max()
-            if some.height
-            else unread["source_row"].is_not_null()
-        )
-        merged = in_source_order(unread.filter(is_here), some)
-        together.append(merged)
-        beside.append(
-            merged.select("source_row").join(raw, on="source_row", how="left", maintain_order="left")
-        )
-        unread = unread.filter(~is_here)
-    return together, beside
+        del people  # or two chunks would be in memory at a time
+    return Candidates(contacts, parted.rejects, parted.cells, _compared(weighed.frame))
 
 
 def _compared(weighed: pl.DataFrame) -> pl.DataFrame:

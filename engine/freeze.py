@@ -20,11 +20,11 @@ from data.files import (
     lake_twin_path,
     run_folder,
     write_batches,
-    write_csv_for_people,
     write_parquet_chunks,
 )
 from data.runs import FrozenBatch, FrozenTwin, RunRecord, freeze_run, next_key, read_run
 from data.whole_files import make_private_folder, sync_folder, write_text
+from engine.parting import write_rejects
 from engine.plan import GuardStopped
 from engine.twins import TwinKind, lake_twins, message_ids
 from messaging.runs import RunState, run_key
@@ -162,18 +162,6 @@ def _write_run_folder(
     write_text(as_json.decode() + "\n", folder.plan_json)
     if quality is not None:
         write_quality(quality, folder)
-
-
-def write_rejects(plan: Plan, path: Path) -> None:
-    """The rejects of a plan as a CSV that a person mends and gives as a source; only its owner may read it."""
-    write_csv_for_people([*REJECTS, *plan.headers.values()], _rejects_to_mend(plan), path)
-
-
-def _rejects_to_mend(plan: Plan) -> Iterator[pl.DataFrame]:
-    """REJECTS and the source's own columns: a person corrects the cell in its place and gives the file as a source."""
-    for rejects, cells in zip(plan.rejects, plan.cells, strict=True):
-        beside = cells.select(pl.col(list(plan.headers)).name.prefix("cell "))
-        yield rejects.hstack(beside.get_columns())
 
 
 def _audience_schema(plan: Plan) -> pl.Schema:
