@@ -6,7 +6,7 @@ from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from functools import cache
 from pathlib import Path
-from typing import TYPE_CHECKING, TypeVar
+from typing import TYPE_CHECKING, Any, TypeVar
 
 import orjson
 import polars as pl
@@ -25,8 +25,11 @@ if TYPE_CHECKING:
 T = TypeVar("T")
 
 EVERYWHERE = ""  # the scope that holds for every sender ID and account
+WITHDRAWN = "consent withdrawn"  # the only reason that a newer yes takes back (data/consents.py)
 MOST_PEOPLE_KEPT = 2_000_000  # of a list that is read whole: 200 MB
 KEYS_PER_STATEMENT = 10_000  # SQLite takes 32,766 parameters, PostgreSQL 65,535
+
+_Place = tuple[str, str]  # person_key, scope
 
 _LISTS = {  # parameters that are lists
     "suppressions/among": ("person_keys", "scopes"),
@@ -37,13 +40,22 @@ _LISTS = {  # parameters that are lists
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Suppression:
-    """One person in one scope: everywhere, or a sender ID or account. reason and source: in words, without numbers."""
+    """One person in one scope: everywhere, or a sender ID, an account, a purpose. at: None for now.
+
+    reason and source: in words, without numbers.
+    """
 
     person_key: str
     msisdn: str | None
     reason: str
     source: str
     scope: str = EVERYWHERE
+    at: float | None = None
+
+
+def purpose_scope(purpose: str) -> str:
+    """The scope of those who must not be texted for this purpose."""
+    return f"purpose:{purpose}"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -66,17 +78,43 @@ def suppress(store: Store, entries: Iterable[Suppression], now: float) -> int:
 
 def record_suppressions(connection: Connection, entries: Iterable[Suppression], *, now: float) -> int:
     """`suppress` inside the caller's transaction of the write engine."""
-    first: dict[tuple[str, str], Suppression] = {}
+    first: dict[_Place, Suppression] = {}
     for entry in entries:
-        first.setdefault((entry.person_key, entry.scope), entry)
-    known: set[tuple[str, str]] = set()
-    for chunk in _chunks(list(first.values())):
+        place = (entry.person_key, entry.scope)
+        if place not in first or _outranks(entry, first[place].reason):
+            first[place] = entry
+    known: dict[_Place, Any] = {}
+    for chunk in _chunks(list(first)):
         known |= _known(connection, chunk)
-    new = [entry for place, entry in first.items() if place not in known]
+    new = [
+        entry for place, entry in first.items() if place not in known or _outranks(entry, known[place].reason)
+    ]
     if new:
         connection.execute(_statement("suppressions/insert"), [_row(entry, now) for entry in new])
         connection.execute(_statement("ledger/write_event"), [_event(entry, now) for entry in new])
-    return len(new)
+    return sum(place not in known for place in first)
+
+
+def lift_withdrawals(connection: Connection, given: Sequence[tuple[str, str, float]], *, now: float) -> int:
+    """Take back what withdrawn consents had written, where somebody said yes since: (person_key, scope, when).
+
+    Any other suppression stays. Returns how many were taken back.
+    """
+    lifted = []
+    for chunk in _chunks(given):
+        known = _known(connection, [(person, scope) for person, scope, _ in chunk])
+        for person, scope, at in chunk:
+            stored = known.get((person, scope))
+            if stored is not None and stored.reason == WITHDRAWN and stored.at < at:
+                lifted.append((person, scope))
+    if lifted:
+        gone = [{"person_key": person, "scope": scope} for person, scope in lifted]
+        connection.execute(_statement("suppressions/delete"), gone)
+        events = [
+            _lift(person, scope, now, reason="consent given", source="consent") for person, scope in lifted
+        ]
+        connection.execute(_statement("ledger/write_event"), events)
+    return len(lifted)
 
 
 class SuppressedPeople:
@@ -151,10 +189,16 @@ def _people(connection: Connection, name: str, **lists: Sequence[str]) -> set[st
     return set(connection.execute(_statement(f"suppressions/{name}"), asked).scalars().all())
 
 
-def _known(connection: Connection, entries: Sequence[Suppression]) -> set[tuple[str, str]]:
-    asked = {"person_keys": [entry.person_key for entry in entries]}
+def _known(connection: Connection, places: Sequence[_Place]) -> dict[_Place, Any]:
+    """What is stored of these people: reason and at, by place."""
+    asked = {"person_keys": [person_key for person_key, _ in places]}
     rows = connection.execute(_statement("suppressions/known"), asked)
-    return {(person_key, scope) for person_key, scope in rows}
+    return {(row.person_key, row.scope): row for row in rows}
+
+
+def _outranks(entry: Suppression, reason: str) -> bool:
+    """What a yes cannot take back stands in the place of what it can."""
+    return reason == WITHDRAWN and entry.reason != WITHDRAWN
 
 
 def _row(entry: Suppression, now: float) -> dict[str, object]:
@@ -164,7 +208,7 @@ def _row(entry: Suppression, now: float) -> dict[str, object]:
         "msisdn": entry.msisdn,
         "reason": entry.reason,
         "source": entry.source,
-        "at": now,
+        "at": now if entry.at is None else entry.at,
     }
 
 
@@ -175,7 +219,15 @@ def _event(entry: Suppression, now: float) -> dict[str, object]:
         "reason": entry.reason,
         "source": entry.source,
     }
-    event = {"run": None, "batch": None, "kind": "suppression", "claim_no": None, "at": now}
+    return _of_no_message("suppression", told, now)
+
+
+def _lift(person: str, scope: str, now: float, **told: str) -> dict[str, object]:
+    return _of_no_message("lift", {"person_key": person, "scope": scope, **told}, now)
+
+
+def _of_no_message(kind: str, told: dict[str, str], now: float) -> dict[str, object]:
+    event = {"run": None, "batch": None, "kind": kind, "claim_no": None, "at": now}
     return {**event, "payload": orjson.dumps(told).decode()}
 
 
