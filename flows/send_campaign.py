@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import time
-from datetime import UTC, datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -22,6 +21,7 @@ from flows.artifacts import show_plan, show_progress
 from flows.clean_stop import clean_stop, end_with_worker
 from flows.collect_and_load import collect_and_load
 from flows.collecting import collect_beside
+from flows.lateness import too_late
 from flows.parameters import CollectAndLoad, SendCampaign
 from flows.parts import PartResult, PartToRun, Work, run_parts
 from flows.this_run import has_ended, is_deployed, is_retry, occurrence, rename
@@ -52,7 +52,7 @@ def send_campaign(params: SendCampaign) -> State[Any]:
     try:
         with open_workplace() as workplace:
             loaded = load_campaign(params.campaign, here=CHECKOUT)
-            skipped = too_late(loaded.campaign.schedule.max_lateness_s) or _lost(
+            skipped = too_late(loaded.campaign.schedule.max_lateness_s, so="nothing was sent") or _lost(
                 workplace.instance, loaded, params
             )
             if skipped is not None:
@@ -63,24 +63,6 @@ def send_campaign(params: SendCampaign) -> State[Any]:
                 return _send(workplace, run, params)
     except TidingsError as error:  # meant to be read as it is; a traceback would only hide the sentence
         return Failed(message=str(error))
-
-
-def too_late(max_lateness_s: int) -> str | None:
-    """Why an occurrence is not sent any more. None: it is in time, or a start by hand, or a Retry of one that was."""
-    due_at = occurrence()
-    if due_at is None or is_retry():
-        return None
-    return lateness((datetime.now(UTC) - due_at).total_seconds(), max_lateness_s)
-
-
-def lateness(late_s: float, max_lateness_s: int) -> str | None:
-    if late_s <= max_lateness_s:
-        return None
-    return f"{_span(late_s)} late; max_lateness is {_span(max_lateness_s)}, so nothing was sent"
-
-
-def _span(seconds: float) -> str:
-    return f"{seconds / 60:.0f} minutes" if seconds >= 120 else f"{seconds:.0f} seconds"
 
 
 def _lost(instance: Instance, loaded: LoadedCampaign, params: SendCampaign) -> str | None:

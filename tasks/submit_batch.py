@@ -11,13 +11,9 @@ from prefect.states import Completed, Failed
 
 from messaging.batches import BatchRef
 from messaging.tally import BatchTally
-from tasks.discretion import STORE_ERRORS, UnexpectedError, discreet
+from tasks.discretion import discreet
+from tasks.retrying import is_worth_a_retry
 from tasks.workplace import this_workplace
-
-
-def is_worth_a_retry(_task: object, _task_run: object, state: State[Any]) -> bool:
-    """A crash, or a store out of reach. What a gateway said never is: the sender has tried again already."""
-    return isinstance(state.result(raise_on_failure=False), (UnexpectedError, *STORE_ERRORS))
 
 
 @task(

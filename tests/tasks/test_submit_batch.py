@@ -1,15 +1,11 @@
-"""What a batch's task says, and when Prefect may try it again."""
+"""What a batch's task says."""
 
 from __future__ import annotations
 
 import pytest
-import sqlalchemy as sa
-from prefect.states import Failed
 
-from messaging.errors import TidingsError
 from messaging.tally import BatchTally
-from tasks.discretion import UnexpectedError
-from tasks.submit_batch import as_state, is_worth_a_retry, submit_batch
+from tasks.submit_batch import as_state, submit_batch
 
 
 def test_a_batch_with_unsent_messages_fails_in_words():
@@ -37,18 +33,6 @@ def test_a_batch_with_something_left_fails(left):
 )
 def test_a_batch_that_another_run_would_not_change_is_completed(settled):
     assert as_state(BatchTally(batch=1, **settled)).is_completed()
-
-
-@pytest.mark.parametrize(
-    ("error", "is_worth"),
-    [
-        (sa.exc.OperationalError("select 1", {}, OSError("gone")), True),
-        (UnexpectedError("KeyError in engine/plan.py, line 1"), True),
-        (TidingsError("there is no gateway account 'main'"), False),
-    ],
-)
-def test_only_crashes_and_errors_of_the_store_are_tried_again(error, is_worth):
-    assert is_worth_a_retry(None, None, Failed(data=error)) is is_worth
 
 
 def test_nothing_of_a_batch_is_kept_or_cached_by_prefect():
