@@ -1,0 +1,190 @@
+"""A segment's filter as SQL on the table `contacts`. Every name and value is bound; the text is made of data/sql/segments.
+
+Each condition is true or false for every contact, never null, so that `not` means what it says.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+from data.contacts.lists import list_id
+from data.sql import sql
+from messaging.segment_filter import (
+    STANDARD_FIELDS,
+    Age,
+    Behaviour,
+    Condition,
+    ConsentCondition,
+    Country,
+    Dated,
+    FieldCondition,
+    Group,
+    Language,
+    Membership,
+    Past,
+    SegmentFilter,
+    is_number,
+)
+
+if TYPE_CHECKING:
+    from sqlalchemy.engine import Connection
+
+    from data.store.engine import Store
+
+_PARAMETER = re.compile(r"(?<![:\w]):(\w+)")
+_FROM_THE_BEGINNING = float("-inf")
+
+
+@dataclass(frozen=True, slots=True)
+class Compiled:
+    """A condition on the table `contacts`, without an alias, and its parameters; their names begin with segment_."""
+
+    where: str
+    parameters: dict[str, Any]
+
+
+def compile_filter(segment: SegmentFilter, *, store: Store, now: float) -> Compiled:
+    """The filter as it stands at this instant. Raises UnknownList for a list or tag that is not there (any more).
+
+    Whoever reads people by it does so in the transaction that it is compiled in: see `compile_within`.
+    """
+    with store.read.connect() as connection:
+        return compile_within(connection, segment, now=now)
+
+
+def compile_within(connection: Connection, segment: SegmentFilter, *, now: float) -> Compiled:
+    """`compile_filter` in the caller's transaction: a list that is deleted meanwhile is still there in its snapshot."""
+    compiler = _Compiler(connection, now=now, simulated=segment.simulated)
+    return Compiled(compiler.group(segment), compiler.parameters)
+
+
+class _Compiler:
+    """Puts the texts together, and gives each parameter a name of its own."""
+
+    def __init__(self, connection: Connection, *, now: float, simulated: bool) -> None:
+        self.parameters: dict[str, Any] = {}
+        self._connection = connection
+        self._dialect = connection.dialect.name
+        self._now = now
+        self._simulated = simulated
+
+    def group(self, group: Group) -> str:
+        parts = [self._of(condition) for condition in group.all_ or ()]
+        if group.any_:
+            parts.append(_joined("or", [self._of(condition) for condition in group.any_]))
+        parts += [f"not {self._of(condition)}" for condition in group.not_ or ()]
+        return _joined("and", parts)
+
+    def _of(self, condition: Condition) -> str:
+        match condition:
+            case Group():
+                return self.group(condition)
+            case Membership():
+                return self._membership(condition)
+            case FieldCondition():
+                return self._field(condition)
+            case Country():
+                return self._text("country", texts=self._bound_texts(condition.country))
+            case Language():
+                codes = [
+                    self._text(f"language_{self._dialect}", bound={"language": f"{code}-"})
+                    for code in condition.language
+                ]
+                return _joined("or", codes)
+            case Dated():
+                return self._dated(condition)
+            case ConsentCondition():
+                return self._consent(condition)
+            case Behaviour():
+                return self._behaviour(condition)
+
+    def _membership(self, condition: Membership) -> str:
+        number = list_id(self._connection, condition.kind, condition.name)
+        text = self._text("member", bound={"list": number})
+        return f"not {text}" if condition.is_denied else text
+
+    def _field(self, condition: FieldCondition) -> str:
+        value = self._value(condition.field)
+        if condition.is_ is not None:
+            return self._text("is", bound={"text": condition.is_}, value=value)
+        if condition.is_not is not None:
+            return "not " + self._text("is", bound={"text": condition.is_not}, value=value)
+        if condition.one_of is not None:
+            return self._text("one_of", value=value, texts=self._bound_texts(condition.one_of))
+        if condition.contains is not None:
+            return self._text(f"contains_{self._dialect}", bound={"text": condition.contains}, value=value)
+        if condition.starts_with is not None:
+            return self._text("starts_with", bound={"text": condition.starts_with}, value=value)
+        if condition.is_empty is not None:
+            text = self._text("is_empty", value=value)
+            return text if condition.is_empty else f"not {text}"
+        bounds = {">=": condition.at_least, "<=": condition.at_most}
+        return _joined("and", [self._compared(value, how, bound) for how, bound in bounds.items() if bound])
+
+    def _value(self, field: str) -> str:
+        if field in STANDARD_FIELDS:
+            return f"coalesce(contacts.{field}, '')"
+        bound = {"path": f'$."{field}"'} if self._dialect == "sqlite" else {"attribute": field}
+        return self._renamed(sql(f"segments/attribute_{self._dialect}"), bound)
+
+    def _compared(self, value: str, comparison: str, bound: str) -> str:
+        kind = "number" if is_number(bound) else "date"
+        return self._text(
+            f"{kind}_{self._dialect}", bound={"bound": bound}, value=value, comparison=comparison
+        )
+
+    def _dated(self, condition: Dated) -> str:
+        instant, age = (
+            ("created_at", condition.created) if condition.created else ("changed_at", condition.changed)
+        )
+        assert isinstance(age, Age)
+        length = age.within_s if age.within_s is not None else age.before_s
+        assert length is not None
+        text = self._text("since", bound={"since": self._now - length}, instant=instant)
+        return text if age.within_s is not None else f"not {text}"
+
+    def _consent(self, condition: ConsentCondition) -> str:
+        if condition.consent == "unknown":
+            return "not " + self._text("any_consent", bound={"purpose": condition.purpose})
+        bound = {"purpose": condition.purpose, "is_given": condition.consent == "given"}
+        return self._text("consent", bound=bound)
+
+    def _behaviour(self, condition: Behaviour) -> str:
+        past = condition.past
+        since = _FROM_THE_BEGINNING if past.since_s is None else self._now - past.since_s
+        text = self._text(
+            "behaved", bound={"since": since}, event=f"{condition.event}_at", runs=self._runs(past)
+        )
+        return f"not {text}" if past.is_denied else text
+
+    def _runs(self, past: Past) -> str:
+        if isinstance(past.run, int):
+            return self._renamed(sql("segments/this_run"), {"run": past.run})
+        name = "every_run" if past.run is None else "last_run"
+        bound: dict[str, Any] = {"simulated": self._simulated}
+        if past.campaign is not None:
+            name, bound = f"{name}_of_campaign", {**bound, "campaign": past.campaign}
+        return self._renamed(sql(f"segments/{name}"), bound)
+
+    def _text(self, name: str, *, bound: dict[str, Any] | None = None, **put_in: str) -> str:
+        """A text of data/sql/segments in brackets: its parameters bound, its {names} filled with texts of our own."""
+        return f"({self._renamed(sql(f'segments/{name}'), bound or {}).format(**put_in)})"
+
+    def _renamed(self, text: str, bound: dict[str, Any]) -> str:
+        names = {name: self._bind(name, value) for name, value in bound.items()}
+        return _PARAMETER.sub(lambda found: f":{names[found[1]]}", text)
+
+    def _bound_texts(self, texts: Sequence[str]) -> str:
+        return ", ".join(f":{self._bind('text', text)}" for text in texts)
+
+    def _bind(self, name: str, value: Any) -> str:
+        unique = f"segment_{name}_{len(self.parameters)}"
+        self.parameters[unique] = value
+        return unique
+
+
+def _joined(word: str, parts: Sequence[str]) -> str:
+    return f"({f' {word} '.join(parts)})"

@@ -1,0 +1,2 @@
+-- segments/contains_postgresql · {value}: the expression of a field, never null
+strpos({value}, :text) > 0

@@ -1,0 +1,2 @@
+-- segments/contains_sqlite · {value}: the expression of a field, never null
+instr({value}, :text) > 0

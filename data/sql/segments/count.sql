@@ -1,0 +1,4 @@
+-- segments/count · grain: one row; {where}: a compiled filter
+select count(*)
+from contacts
+where {where};

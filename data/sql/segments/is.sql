@@ -1,0 +1,2 @@
+-- segments/is · {value}: the expression of a field, never null
+{value} = :text

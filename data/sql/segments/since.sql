@@ -1,0 +1,2 @@
+-- segments/since · {instant}: a column of contacts
+contacts.{instant} >= :since
