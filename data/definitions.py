@@ -12,12 +12,16 @@ from typing import Any
 
 from data.whole_files import write_text
 from messaging.campaign import Campaign, CampaignError, parse_campaign
-from messaging.definition import nearest
+from messaging.definition import Schedule, nearest
 from messaging.errors import TidingsError
 from messaging.import_file import ImportFileError, ImportRequest, parse_import
 
 CAMPAIGNS = Path(__file__).parent / "campaigns"
 IMPORTS = Path(__file__).parent / "imports"
+
+
+class DefinitionError(TidingsError):
+    """A word that means neither a campaign nor an import, or both."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -31,6 +35,10 @@ class LoadedCampaign:
     def base(self) -> Path:
         return self.path.parent
 
+    @property
+    def schedule(self) -> Schedule:
+        return self.campaign.schedule
+
 
 @dataclass(frozen=True, slots=True)
 class LoadedImport:
@@ -43,21 +51,31 @@ class LoadedImport:
     def base(self) -> Path:
         return self.path.parent
 
+    @property
+    def schedule(self) -> Schedule:
+        return self.request.schedule
+
 
 @dataclass(frozen=True, slots=True)
 class _Kind:
     """What a file defines: as people call it, where those with a name lie, what a mistake in one is."""
 
     word: str
-    folder: Path
+    folders: tuple[Path, ...]
     error: type[TidingsError]
 
-    def names(self) -> list[Path]:
-        return sorted(self.folder.glob("*.toml"))
+    def files(self) -> list[Path]:
+        return [path for folder in self.folders for path in sorted(folder.glob("*.toml"))]
+
+    def named(self, name: str) -> list[Path]:
+        """One in each folder at most."""
+        paths = [folder / f"{name.removesuffix('.toml')}.toml" for folder in self.folders]
+        return [path for path in paths if "/" not in name and path.is_file()]
 
 
-_CAMPAIGN = _Kind("campaign", CAMPAIGNS, CampaignError)
-_IMPORT = _Kind("import", IMPORTS, ImportFileError)
+_CAMPAIGN = _Kind("campaign", (CAMPAIGNS,), CampaignError)
+_IMPORT = _Kind("import", (IMPORTS,), ImportFileError)
+_EITHER = _Kind("campaign or import", (CAMPAIGNS, IMPORTS), DefinitionError)
 
 
 def load_campaign(name_or_path: str | Path, *, here: Path | None = None) -> LoadedCampaign:
@@ -65,11 +83,7 @@ def load_campaign(name_or_path: str | Path, *, here: Path | None = None) -> Load
 
     A campaign without a name bears its file's. Raises CampaignError, which names the file, the key and the next step.
     """
-    definition, path = _load(_CAMPAIGN, name_or_path, here)
-    try:
-        return LoadedCampaign(parse_campaign(definition), path)
-    except CampaignError as error:
-        raise CampaignError(f"{path.name}: {error}") from None
+    return _as_campaign(*_load(_CAMPAIGN, name_or_path, here))
 
 
 def load_import(name_or_path: str | Path, *, here: Path | None = None) -> LoadedImport:
@@ -77,11 +91,17 @@ def load_import(name_or_path: str | Path, *, here: Path | None = None) -> Loaded
 
     An import without a name bears its file's. Raises ImportFileError, which names the file, the key and the next step.
     """
-    definition, path = _load(_IMPORT, name_or_path, here)
-    try:
-        return LoadedImport(parse_import(definition), path)
-    except ImportFileError as error:
-        raise ImportFileError(f"{path.name}: {error}") from None
+    return _as_import(*_load(_IMPORT, name_or_path, here))
+
+
+def load_definition(name_or_path: str | Path, *, here: Path | None = None) -> LoadedCampaign | LoadedImport:
+    """A campaign or an import, whichever the file is: an import has a [source], a campaign an [audience].
+
+    Raises as the other two do, and DefinitionError when there is neither, or both under one name.
+    """
+    definition, path = _load(_EITHER, name_or_path, here)
+    is_import = "source" in definition and "audience" not in definition
+    return _as_import(definition, path) if is_import else _as_campaign(definition, path)
 
 
 def names_an_import(word: str, *, here: Path | None = None) -> bool:
@@ -89,17 +109,17 @@ def names_an_import(word: str, *, here: Path | None = None) -> bool:
     if Path(word).suffix == ".toml":
         return True
     is_there = ((here or Path.cwd()) / Path(word).expanduser()).exists()
-    return not is_there and _by_name(_IMPORT, word) is not None
+    return not is_there and bool(_IMPORT.named(word))
 
 
 def list_imports() -> list[Path]:
     """The import files of data/imports/, by name."""
-    return _IMPORT.names()
+    return _IMPORT.files()
 
 
 def list_campaigns() -> list[Path]:
     """The campaign files of data/campaigns/, by name."""
-    return _CAMPAIGN.names()
+    return _CAMPAIGN.files()
 
 
 def write_campaign(campaign: Campaign, path: Path) -> LoadedCampaign:
@@ -125,6 +145,20 @@ def read_template(campaign: Campaign, base: Path) -> str:
         raise CampaignError(f"the template {path} is not UTF-8; save it as UTF-8.") from None
 
 
+def _as_campaign(definition: dict[str, Any], path: Path) -> LoadedCampaign:
+    try:
+        return LoadedCampaign(parse_campaign(definition), path)
+    except CampaignError as error:
+        raise CampaignError(f"{path.name}: {error}") from None
+
+
+def _as_import(definition: dict[str, Any], path: Path) -> LoadedImport:
+    try:
+        return LoadedImport(parse_import(definition), path)
+    except ImportFileError as error:
+        raise ImportFileError(f"{path.name}: {error}") from None
+
+
 def _load(kind: _Kind, name_or_path: str | Path, here: Path | None) -> tuple[dict[str, Any], Path]:
     """What stands in a file, which bears its file's name when it says none."""
     path = _find(kind, str(name_or_path), here or Path.cwd())
@@ -137,18 +171,16 @@ def _find(kind: _Kind, name: str, here: Path) -> Path:
     path = (here / Path(name).expanduser()).resolve()
     if path.is_file():
         return path
-    by_name = _by_name(kind, name)
-    if by_name is not None:
-        return by_name
-    known = [file.stem for file in kind.names()]
+    named = kind.named(name)
+    if len(named) > 1:
+        raise kind.error(f"{name} is the name of {named[0]} and of {named[1]}; give the one you mean.")
+    if named:
+        return named[0]
+    known = [file.stem for file in kind.files()]
     meant = nearest(Path(name).stem, known)
     hint = f"did you mean {meant}?" if meant else f"known by name: {', '.join(known) or 'none'}."
-    raise kind.error(f"there is no {kind.word} file {path}, and none called {name} in {kind.folder}; {hint}")
-
-
-def _by_name(kind: _Kind, name: str) -> Path | None:
-    path = kind.folder / f"{name.removesuffix('.toml')}.toml"
-    return path if "/" not in name and path.is_file() else None
+    folders = " or ".join(map(str, kind.folders))
+    raise kind.error(f"there is no {kind.word} file {path}, and none called {name} in {folders}; {hint}")
 
 
 def _read(kind: _Kind, path: Path) -> dict[str, Any]:

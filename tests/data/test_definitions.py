@@ -2,12 +2,17 @@ import stat
 
 import pytest
 
+from data import definitions
 from data.definitions import (
     CAMPAIGNS,
     IMPORTS,
+    DefinitionError,
+    LoadedCampaign,
+    LoadedImport,
     list_campaigns,
     list_imports,
     load_campaign,
+    load_definition,
     load_import,
     names_an_import,
     read_template,
@@ -170,3 +175,32 @@ def test_a_mistake_in_an_import_names_the_file_and_the_key(tmp_path, text, compl
 def test_an_import_that_is_nowhere_is_named_with_the_nearest_there_is(tmp_path):
     with pytest.raises(ImportFileError, match=r"no import file .*membrs.*; did you mean members\?"):
         load_import("membrs", here=tmp_path)
+
+
+def test_what_is_a_campaign_and_what_an_import_stands_in_the_file(tmp_path):
+    campaign_file(tmp_path)
+    campaign_file(tmp_path, '[source]\nfile = "people.csv"\n', "crm.toml")
+    assert isinstance(load_definition("spring.toml", here=tmp_path), LoadedCampaign)
+    assert isinstance(load_definition("crm.toml", here=tmp_path), LoadedImport)
+    assert isinstance(load_definition("welcome", here=tmp_path), LoadedCampaign)
+    assert isinstance(load_definition("members", here=tmp_path), LoadedImport)
+
+
+def test_what_is_neither_is_named_with_the_nearest_of_both(tmp_path):
+    with pytest.raises(DefinitionError, match=r"no campaign or import file .*; did you mean welcome\?"):
+        load_definition("welcom", here=tmp_path)
+    with pytest.raises(DefinitionError, match=r"no campaign or import file .*; did you mean members\?"):
+        load_definition("membr", here=tmp_path)
+
+
+def test_a_name_that_a_campaign_and_an_import_bear_is_asked_about(tmp_path, monkeypatch):
+    folders = (tmp_path / "campaigns", tmp_path / "imports")
+    for folder in folders:
+        folder.mkdir()
+        campaign_file(folder, name="north.toml")
+    either = definitions._Kind("campaign or import", folders, DefinitionError)
+    monkeypatch.setattr(definitions, "_EITHER", either)
+    with pytest.raises(
+        DefinitionError, match=r"north is the name of .*campaigns.* and of .*imports.*; give the"
+    ):
+        load_definition("north", here=tmp_path)
