@@ -43,11 +43,19 @@ class Spool:
             self._write_out()
 
     def __iter__(self) -> Iterator[pl.DataFrame]:
-        for start, length in self._places:
-            assert self._file is not None
-            yield pl.read_parquet(io.BytesIO(_read_at(self._file, start, length)))
-        for content in self._in_memory:
-            yield pl.read_parquet(io.BytesIO(content))
+        for place in range(len(self)):
+            yield self[place]
+
+    def __len__(self) -> int:
+        """How many frames there are."""
+        return len(self._places) + len(self._in_memory)
+
+    def __getitem__(self, place: int) -> pl.DataFrame:
+        """The frame that was appended as number `place`, from 0."""
+        if place >= len(self._places):
+            return pl.read_parquet(io.BytesIO(self._in_memory[place - len(self._places)]))
+        assert self._file is not None
+        return pl.read_parquet(io.BytesIO(_read_at(self._file, *self._places[place])))
 
     @property
     def frame(self) -> pl.DataFrame:
