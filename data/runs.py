@@ -60,7 +60,7 @@ class RepeatRefused(TidingsError):
 class RunRecord:
     """One row of `runs`. Instants are seconds since 1970, UTC; folder is relative to the var folder.
 
-    state_at: since when it stands in its state.
+    state_at: since when it stands in its state. purpose: of the consents that its messages rest on.
     """
 
     run: int
@@ -96,6 +96,7 @@ class RunRecord:
     validity_s: int
     folder: str | None
     same_plan_as: int | None
+    purpose: str
 
     @property
     def is_frozen(self) -> bool:
@@ -332,6 +333,7 @@ def _freeze_row(
             "cost": summary.cost,
             "currency": summary.currency,
             "validity_s": summary.validity_s,
+            "purpose": summary.purpose,
             "guards": orjson.dumps(asdict(summary.failure_guards)).decode(),
         },
     ).rowcount

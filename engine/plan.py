@@ -19,7 +19,7 @@ from data.definitions import read_template
 from data.prices import Prices, load_prices
 from data.readers import Source
 from data.spool import ROWS_OF_A_CHUNK, Spool
-from data.suppressions import EVERYWHERE, SuppressedPeople
+from data.suppressions import EVERYWHERE, SuppressedPeople, purpose_scope
 from engine.audience_source import open_audience
 from engine.candidates import Candidates, gather_candidates
 from engine.writing import Writing, counted, largest_first, ranked
@@ -156,7 +156,12 @@ def _candidates(
     folder: Path | None,
 ) -> Candidates:
     # Opt-outs are asked for again at every claim; here so that the plan already counts them.
-    scopes = (EVERYWHERE, campaign.gateway.account, campaign.message.sender_id or EVERYWHERE)
+    scopes = (
+        EVERYWHERE,
+        campaign.gateway.account,
+        campaign.message.sender_id or EVERYWHERE,
+        purpose_scope(campaign.purpose),
+    )
     return gather_candidates(
         source,
         columns,
@@ -201,6 +206,7 @@ def _summary(
         n_batches=n_batches(n_messages, max_messages=campaign.run.batch_size),
         batch_size=campaign.run.batch_size,
         validity_s=campaign.run.validity_s,
+        purpose=campaign.purpose,
         source_fingerprint=source.fingerprint,
         text_fingerprint=text_fingerprint,
         plan_fingerprint=_plan_fingerprint(campaign, source, prices, text_fingerprint, writing.fingerprint),

@@ -14,9 +14,10 @@ from typing import Any, Literal
 
 from pydantic import AliasChoices, Field, ValidationError, field_validator, model_validator
 
-from messaging.definition import DurationS, Name, Schedule, first_complaint
+from messaging.definition import DurationS, Name, Purpose, Schedule, first_complaint
 from messaging.errors import TidingsError
 from messaging.guarding import DEFAULT_GUARDS, FailureGuards
+from messaging.purposes import MARKETING
 from messaging.quality import Quality
 from messaging.section import Section
 from messaging.source_section import SourceSection
@@ -68,10 +69,16 @@ class Gateway(Section):
 
 
 class Consent(Section):
-    """Why these people may be texted. recorded: only those whose row says yes; attested: the note vouches for all."""
+    """Why these people may be texted. recorded: only those whose row says yes; attested: the note vouches for all.
+
+    Where a row says nothing, a yes for the purpose counts that the store of contacts knows of.
+    """
 
     basis: Literal["recorded", "attested"]
     note: str = ""
+    purpose: Purpose = Field(
+        MARKETING, description="what people have agreed to; who withdraws it is left out"
+    )
 
     @model_validator(mode="after")
     def _attested_in_words(self) -> Consent:
@@ -138,6 +145,11 @@ class Campaign(Section):
     guards: Guards = Guards()
     quality: Quality = Quality()
     run: Run = Run()
+
+    @property
+    def purpose(self) -> str:
+        """What its people have agreed to."""
+        return MARKETING if self.consent is None else self.consent.purpose
 
 
 def parse_campaign(definition: Mapping[str, Any]) -> Campaign:

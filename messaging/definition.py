@@ -9,6 +9,7 @@ from zoneinfo import ZoneInfo
 
 from dateutil.rrule import rrulestr
 from pydantic import (
+    AfterValidator,
     AliasChoices,
     BaseModel,
     BeforeValidator,
@@ -18,6 +19,7 @@ from pydantic import (
     model_validator,
 )
 
+from messaging.purposes import check_purpose
 from messaging.section import Section
 
 _UNITS_S = {"s": 1, "m": 60, "h": 3600, "d": 86_400, "w": 604_800}
@@ -41,6 +43,7 @@ def read_duration(value: object) -> object:
     return float(found[1]) * _UNITS_S[found[2] or "s"]
 
 
+Purpose = Annotated[str, AfterValidator(check_purpose)]
 DurationS = Annotated[int, BeforeValidator(read_duration), Field(ge=0)]
 
 

@@ -11,12 +11,12 @@ from typing import Annotated, Any, Literal
 
 from pydantic import Field, ValidationError, field_validator, model_validator
 
-from messaging.definition import Name, Schedule, first_complaint
+from messaging.definition import Name, Purpose, Schedule, first_complaint
 from messaging.errors import TidingsError
+from messaging.purposes import MARKETING
 from messaging.section import Section
 from messaging.source_section import SourceSection
 
-MARKETING = "marketing"
 Words = Annotated[str, Field(min_length=1, max_length=200)]
 
 
@@ -30,7 +30,7 @@ class ImportConsent(Section):
     source: where it was given, in words of yours; left out, the import is named.
     """
 
-    purpose: Words = MARKETING
+    purpose: Purpose = MARKETING
     source: str = Field("", max_length=200, description="such as: sign-up form of the web shop")
     at: str | None = Field(None, min_length=1, description="column with the time at which it was given")
     evidence: str | None = Field(

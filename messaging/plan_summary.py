@@ -7,6 +7,7 @@ from dataclasses import asdict, dataclass, field
 from typing import Any
 
 from messaging.guarding import DEFAULT_GUARDS, FailureGuards
+from messaging.purposes import MARKETING
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -38,6 +39,7 @@ class PlanSummary:
     source_fingerprint: str
     text_fingerprint: str
     plan_fingerprint: str
+    purpose: str = MARKETING  # of the consents it rests on
     failure_guards: FailureGuards = DEFAULT_GUARDS
     notices: Sequence[str] = ()
     read_as: str = ""  # format, encoding, separator or sheet of the source

@@ -17,6 +17,7 @@ from data.ledger.standing import Standing, read_standings
 from data.ledger.statements import list_text, statement
 from data.ledger.stopping import stop_batch, stop_rows
 from data.ledger.writing_claims import claim_size, claimed_before, new_claim, renew, write_claim
+from data.suppressions import EVERYWHERE, purpose_scope
 from messaging.runs import RunState
 from messaging.tally import BLOCKED, DEFERRED, DONE
 
@@ -76,7 +77,7 @@ def _claim_next(
             return Ended(why=BLOCKED)
         if slot.at - now > rules.horizon_s:
             return Wait(wait_s=min(slot.at - now - rules.horizon_s, rules.lease_s / 3))
-        rows = _without_opted_out(connection, request, run.account, candidates, now)
+        rows = _without_opted_out(connection, request, run, candidates, now)
         cursor.next_row = candidates.next_row
         if not rows:
             _move(connection, ref, cursor)
@@ -137,35 +138,46 @@ def _nothing_now(connection: Connection, ref: BatchRef, fence: int, rules: Rules
 
 
 def _without_opted_out(
-    connection: Connection, request: ClaimRequest, account: str, candidates: _Candidates, now: float
+    connection: Connection, request: ClaimRequest, run: Any, candidates: _Candidates, now: float
 ) -> Sequence[int]:
     """The rows that may be texted at this moment. The others are stopped, here and for good."""
-    gone = opted_out(connection, request.recipients, account, candidates.rows)
+    gone = opted_out(connection, request.recipients, run, candidates.rows)
     if not gone:
         return candidates.rows
-    stopped = [row for row in candidates.rows if row in gone]
-    stop_rows(connection, request.lease.ref, candidates.standings, stopped, StopReason.OPTED_OUT, now)
+    for reason in sorted(set(gone.values())):
+        stopped = [row for row in candidates.rows if gone.get(row) is reason]
+        stop_rows(connection, request.lease.ref, candidates.standings, stopped, reason, now)
     return [row for row in candidates.rows if row not in gone]
 
 
 def opted_out(
-    connection: Connection, recipients: Recipients, account: str, rows: Sequence[int]
-) -> frozenset[int]:
-    """Those of these rows whose people may not be texted at this moment: at all, by this account or this sender."""
+    connection: Connection, recipients: Recipients, run: Any, rows: Sequence[int]
+) -> dict[int, StopReason]:
+    """Those of these rows whose people may not be texted at this moment, each with the reason.
+
+    At all, by this account or this sender; or for the purpose of the run, as whoever withdraws a consent is written
+    down (data/consents.py): so the consent that a plan found is looked up once more for every message that leaves.
+    """
     if not rows:
-        return frozenset()
+        return {}
     keys = tuple(recipients.person_keys[row] for row in rows)
     text = list_text("suppressed", connection.dialect.name, len(keys))
     found = connection.exec_driver_sql(text, keys).all()
     if not found:
-        return frozenset()
+        return {}
     suppressed = {(person_key, scope) for person_key, scope in found}
-    return frozenset(
-        row
-        for row in rows
-        for scope in ("", account, recipients.sender_ids[row] or "")
-        if (recipients.person_keys[row], scope) in suppressed
-    )
+    purpose = purpose_scope(run.purpose)
+    gone = {}
+    for row in rows:
+        person_key = recipients.person_keys[row]
+        if any(
+            (person_key, scope) in suppressed
+            for scope in (EVERYWHERE, run.account, recipients.sender_ids[row] or EVERYWHERE)
+        ):
+            gone[row] = StopReason.OPTED_OUT
+        elif (person_key, purpose) in suppressed:
+            gone[row] = StopReason.CONSENT_WITHDRAWN
+    return gone
 
 
 def _move(connection: Connection, ref: BatchRef, cursor: _Cursor) -> None:

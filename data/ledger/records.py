@@ -23,6 +23,7 @@ class StopReason(StrEnum):
     """Why a planned message is never to be sent."""
 
     OPTED_OUT = "opted_out"
+    CONSENT_WITHDRAWN = "consent_withdrawn"  # for the purpose of the run; other purposes may go on
     TOO_LATE = "too_late"
     CANCELLED = "cancelled"
 

@@ -103,9 +103,10 @@ def is_resubmittable(
 ) -> bool:
     """Whether `resubmit` would find anything, as far as messages go; takes no lease and writes nothing."""
     ref = request.lease.ref
+    run = connection.execute(statement("run_for_claim"), {"run": ref.run}).one()
     doubt = _read_doubt(connection, ref)
     groups = _groups(doubt, request, account, dedupe, rules, now)
-    return any(_may_be_texted(connection, request.recipients, account, group) for group in groups)
+    return any(_may_be_texted(connection, request.recipients, run, group) for group in groups)
 
 
 def _claim_next(
@@ -122,7 +123,7 @@ def _claim_next(
     size = claim_size(run.rate_mps, request.most, is_bulk=request.is_bulk, rules=rules)
     slot = next_slot(run, size, rules, now)
     for group in _groups(doubt, request, run.account, dedupe, rules, now):
-        rows = _may_be_texted(connection, request.recipients, run.account, group)
+        rows = _may_be_texted(connection, request.recipients, run, group)
         if not rows:
             continue
         if slot.at - now > rules.patience_s:
@@ -216,11 +217,9 @@ def _is_the_same_request(group: _Group, request: ClaimRequest, dedupe: Dedupe) -
     )
 
 
-def _may_be_texted(
-    connection: Connection, recipients: Recipients, account: str, group: _Group
-) -> Sequence[int]:
+def _may_be_texted(connection: Connection, recipients: Recipients, run: Any, group: _Group) -> Sequence[int]:
     """A request with a member who may not be texted any more is not made again: it can only be looked up."""
-    gone = opted_out(connection, recipients, account, group.rows)
+    gone = opted_out(connection, recipients, run, group.rows)
     if gone and group.origin.is_bulk:
         return ()
     return [row for row in group.rows if row not in gone]

@@ -9,6 +9,7 @@ from typing import Any
 
 from data.ledger.deciding import Decision
 from data.runs import move_run, read_run
+from data.suppressions import purpose_scope
 from engine.closing import close_again, close_run, reopen_run
 from engine.resolving import resolve_run
 from engine.run_control import cancel_run, pause_run, resume_run, stop_leftovers
@@ -115,7 +116,8 @@ class People:
         ref = self._draw.choice(sorted(self._world.batches))
         recipients = self._world.batches[ref].recipients
         row = self._draw.randrange(len(recipients.person_keys))
-        scopes = ["", ACCOUNT, *([SENDER_ID] if recipients.sender_ids[row] else [])]
+        sender_ids = [SENDER_ID] if recipients.sender_ids[row] else []
+        scopes = ["", ACCOUNT, purpose_scope("marketing"), *sender_ids]
         self._world.opt_out(recipients.person_keys[row], self._draw.choice(scopes))
         self._world.counts["opt-outs"] += 1
 

@@ -1,7 +1,8 @@
--- ledger/run_for_claim · may this run send, and at which pace
+-- ledger/run_for_claim · may this run send, for which purpose, and at which pace
 select
     runs.state,
     runs.account,
+    runs.purpose,
     accounts.rate_mps,
     accounts.next_free_at,
     accounts.blocked_until

@@ -23,6 +23,7 @@ set
     cost = :cost,
     currency = :currency,
     validity_s = :validity_s,
+    purpose = :purpose,
     guards = :guards,
     folder = :folder
 where run = :run and state = 'planning';

@@ -32,7 +32,8 @@ select
     currency,
     validity_s,
     folder,
-    same_plan_as
+    same_plan_as,
+    purpose
 from runs
 where (cast(:run as integer) is null or run = :run)
     and (cast(:run_key as text) is null or run_key = :run_key)

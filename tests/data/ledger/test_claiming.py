@@ -1,6 +1,7 @@
 from itertools import pairwise
 
 import pytest
+import sqlalchemy as sa
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -8,6 +9,7 @@ from data.ledger.pacing import next_slot
 from data.ledger.records import Claim, Ended, Wait
 from data.ledger.rules import Rules
 from data.ledger.writing_claims import claim_size
+from data.store.tables import runs
 from messaging.outcomes import ErrorKind, OutcomeStatus, ReceiptStatus
 from tests.data.ledger.conftest import accepted, refused
 
@@ -93,11 +95,38 @@ def test_an_opt_out_between_two_attempts_stops_the_second(bench):
 
 
 @pytest.mark.parametrize(
-    ("scope", "is_stopped"), [("", True), ("sim", True), ("Shop", True), ("Other shop", False)]
+    ("scope", "is_stopped"),
+    [
+        ("", True),
+        ("sim", True),
+        ("Shop", True),
+        ("Other shop", False),
+        ("purpose:marketing", True),
+        ("purpose:news", False),
+    ],
 )
 def test_an_opt_out_counts_where_it_was_said(bench, scope, is_stopped):
     bench.opt_out(0, scope)
     assert (0 not in bench.claim(bench.take()).rows) is is_stopped
+
+
+def test_a_consent_that_is_withdrawn_between_plan_and_claim_stops_the_message_and_says_so(bench):
+    bench.opt_out(0, "purpose:marketing")
+    bench.opt_out(2, "purpose:marketing")
+    bench.opt_out(2)
+    assert list(bench.claim(bench.take(), most=4).rows) == [1, 3]
+    assert bench.events("stop") == [
+        ("stop", {"rows": [0], "reason": ["consent_withdrawn"]}),
+        ("stop", {"rows": [2], "reason": ["opted_out"]}),
+    ]
+    assert bench.tally().reasons == {"stopped": {"consent_withdrawn": 1, "opted_out": 1}}
+
+
+def test_a_claim_looks_at_the_purpose_that_its_run_was_frozen_for(bench):
+    bench.do(sa.update(runs).values(purpose="news"))
+    bench.opt_out(0, "purpose:marketing")
+    bench.opt_out(1, "purpose:news")
+    assert list(bench.claim(bench.take(), most=3).rows) == [0, 2]
 
 
 def test_when_all_of_a_claim_opted_out_the_next_rows_are_claimed(bench):

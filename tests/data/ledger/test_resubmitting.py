@@ -157,9 +157,10 @@ def test_a_claim_of_the_future_is_of_unknown_age(bench):
     assert rows_asked_for(bench) == [2]
 
 
-def test_who_wrote_stop_is_left_out_and_stays_in_doubt(bench):
+@pytest.mark.parametrize("scope", ["", "purpose:marketing"])
+def test_who_wrote_stop_or_withdrew_is_left_out_and_stays_in_doubt(bench, scope):
     in_doubt(bench, 2, 5)
-    bench.opt_out(5)
+    bench.opt_out(5, scope)
     lease = bench.take("reconcile")
     bench.settle(ask(bench, lease), *accepted(2))
     assert ask(bench, lease, 2) == Ended(why="done")
