@@ -25,13 +25,12 @@ if TYPE_CHECKING:
 
 Kind = Literal["list", "tag"]
 
-CONTACTS_PER_STATEMENT = 10_000  # SQLite takes 32,766 parameters, PostgreSQL 65,535
-MEMBERS_PER_TRANSACTION = 10_000  # of a list that is deleted: a sending run waits for none of these for long
-PAUSE_S = 0.05  # and writes between two
+CONTACTS_PER_STATEMENT = 10_000  # SQLite takes 32,766 parameters
+MEMBERS_PER_TRANSACTION = 5_000  # of a list that is deleted: a sending run waits for none of these for long
+PAUSE_S = 0.02  # and writes between two
 LONGEST_NAME = 100
 
 _MOST_NAMES_SHOWN = 12
-_WITH_CONTACTS = {"add_members", "tell_members", "tell_leaving", "remove_members"}
 
 
 class UnknownList(TidingsError):
@@ -98,18 +97,24 @@ def all_lists(connection: Connection, kind: Kind) -> list[ContactList]:
 
 
 def add_members(connection: Connection, list_no: int, contacts: Sequence[int], *, at: float, by: str) -> int:
-    """Put contacts into a list. Returns how many were not in it; those who were stay as they are."""
+    """Put contacts into a list. Returns how many were not in it; those who were stay as they are.
+
+    Who is no contact any more is passed over. Raises UnknownList when the list was deleted meanwhile.
+    """
+    _hold(connection, list_no)
     told = {"list": list_no, "at": at, "by": by}
-    return sum(
-        connection.execute(_statement("add_members"), {**told, "contacts": chunk}).rowcount
-        for chunk in _chunks(contacts)
-    )
+    add = _of_contacts("add_members", connection.dialect.name)
+    return sum(connection.execute(add, {**told, "contacts": chunk}).rowcount for chunk in _chunks(contacts))
 
 
 def remove_members(
     connection: Connection, list_no: int, contacts: Sequence[int], *, at: float, by: str
 ) -> int:
-    """Take contacts out of a list, with its word in their history. Returns how many were in it."""
+    """Take contacts out of a list, with its word in their history. Returns how many were in it.
+
+    Raises UnknownList when the list was deleted meanwhile.
+    """
+    _hold(connection, list_no)
     kind, name = connection.execute(_statement("name"), {"list": list_no}).one()
     told = {
         "list": list_no,
@@ -133,6 +138,7 @@ def delete_list(
     n_members = 0
     while True:
         with store.write.begin() as connection:
+            _hold(connection, list_no)
             asked = {"list": list_no, "most": MEMBERS_PER_TRANSACTION}
             members = connection.execute(_statement("some_members"), asked).scalars().all()
             if not members:
@@ -152,6 +158,14 @@ def list_name(kind: Kind, name: str) -> str:
     return composed
 
 
+def _hold(connection: Connection, list_no: int) -> None:
+    """Keep a list as it is until the end of the transaction: a member of a deleted one would be nowhere."""
+    if not connection.execute(_statement("hold"), {"list": list_no}).rowcount:
+        raise UnknownList(
+            f"list or tag number {list_no} was deleted meanwhile; who was not in it yet is in none."
+        )
+
+
 def _composed(name: str) -> str:
     """One spelling of an é, whether the keyboard made it of one character or two."""
     return unicodedata.normalize("NFC", name.strip())
@@ -162,9 +176,9 @@ def _is_control(char: str) -> bool:
 
 
 def _remove(connection: Connection, told: dict[str, object]) -> int:
-    connection.execute(_statement("tell_members"), told)
-    connection.execute(_statement("tell_leaving"), told)
-    return connection.execute(_statement("remove_members"), told).rowcount
+    for name in ("tell_members", "tell_leaving"):
+        connection.execute(_of_contacts(name, connection.dialect.name), told)
+    return connection.execute(_of_contacts("remove_members", connection.dialect.name), told).rowcount
 
 
 def _chunks(contacts: Sequence[int]) -> Iterator[list[int]]:
@@ -173,6 +187,14 @@ def _chunks(contacts: Sequence[int]) -> Iterator[list[int]]:
 
 
 @cache
+def _of_contacts(name: str, dialect: str) -> sa.TextClause:
+    """A text about :contacts. PostgreSQL joins them as rows: it looks through a list of 10,000 for each member."""
+    text = sql(f"lists/{name}")
+    if dialect == "sqlite":
+        return sa.text(text).bindparams(sa.bindparam("contacts", expanding=True))
+    return sa.text(text.replace(" in :contacts", " in (select unnest(cast(:contacts as bigint[])))"))
+
+
+@cache
 def _statement(name: str) -> sa.TextClause:
-    text = sa.text(sql(f"lists/{name}"))
-    return text.bindparams(sa.bindparam("contacts", expanding=True)) if name in _WITH_CONTACTS else text
+    return sa.text(sql(f"lists/{name}"))

@@ -355,6 +355,7 @@ lists = sa.Table(
     sa.Column("description", sa.Text, nullable=False, server_default=""),
     sa.Column("created_at", Instant, nullable=False),
     sa.UniqueConstraint("kind", "name", name="a_list_once"),
+    sqlite_autoincrement=True,  # an import that still adds to a deleted list must not fill the next one
 )
 
 list_members = sa.Table(

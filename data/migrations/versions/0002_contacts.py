@@ -152,6 +152,7 @@ def upgrade() -> None:
         sa.Column("created_at", sa.Double(), nullable=False),
         sa.PrimaryKeyConstraint("list"),
         sa.UniqueConstraint("kind", "name", name="a_list_once"),
+        sqlite_autoincrement=True,
     )
     op.create_table(
         "segments",
