@@ -86,6 +86,30 @@ def choose_columns(
     )
 
 
+def meaning_of(header: str) -> str | None:
+    """What a header by itself is about: phone, consent, opt_out, external_id, one of FIELDS; None: something else.
+
+    A second telephone (at home, at work) is something else: it never becomes the number that is texted.
+    """
+    words = _words(header)
+    ranks = {
+        "phone": rank_phone,
+        "consent": rank_consent,
+        "opt_out": rank_opt_out,
+        "external_id": rank_external_id,
+    }
+    found = {meaning: rank(words) for meaning, rank in ranks.items()}
+    found |= {one: rank_field(one, words) for one in FIELDS}
+    return next(
+        (meaning for meaning, rank in found.items() if rank is not None and not _is_spare(meaning, rank)),
+        None,
+    )
+
+
+def _is_spare(meaning: str, rank: int) -> bool:
+    return meaning == "phone" and rank > 1
+
+
 class _Finder:
     """The headers of one source, and the questions asked of them."""
 
