@@ -22,6 +22,7 @@ from data.files import (
     write_batches,
     write_parquet_chunks,
 )
+from data.fingerprints import file_fingerprints
 from data.runs import FrozenBatch, FrozenTwin, RunRecord, freeze_run, next_key, read_run
 from data.whole_files import make_private_folder, sync_folder, write_text
 from engine.parting import write_rejects
@@ -156,12 +157,16 @@ def _write_run_folder(
     write_parquet_chunks(plan.excluded, pl.Schema({**EXCLUDED, "person_key": pl.String()}), folder.excluded)
     write_parquet_chunks(plan.audience, _audience_schema(plan), folder.audience)
     write_batches(_numbered(plan.messages, run, keys), MESSAGES, folder, size=plan.summary.batch_size)
-    # Counts and fingerprints only: the plan is shown in places where nobody's number may stand.
-    manifest = {**plan.summary.as_dict(), "quality": None if quality is None else quality.as_dict()}
-    as_json = orjson.dumps(manifest, option=orjson.OPT_INDENT_2 | orjson.OPT_NON_STR_KEYS)
-    write_text(as_json.decode() + "\n", folder.plan_json)
     if quality is not None:
         write_quality(quality, folder)
+    # Counts and fingerprints only: the plan is shown in places where nobody's number may stand.
+    manifest = {
+        **plan.summary.as_dict(),
+        "quality": None if quality is None else quality.as_dict(),
+        "files": file_fingerprints(folder.path),
+    }
+    as_json = orjson.dumps(manifest, option=orjson.OPT_INDENT_2 | orjson.OPT_NON_STR_KEYS)
+    write_text(as_json.decode() + "\n", folder.plan_json)
 
 
 def _audience_schema(plan: Plan) -> pl.Schema:

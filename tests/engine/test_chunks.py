@@ -4,6 +4,7 @@ import csv
 import io
 from unittest.mock import patch
 
+import orjson
 import polars as pl
 import pytest
 from hypothesis import HealthCheck, given, settings
@@ -98,8 +99,8 @@ def test_a_run_that_was_planned_in_chunks_has_the_same_files(desk, monkeypatch):
         run = freeze(plan, desk.run(), store=desk.store, keys=KEYS, var_dir=desk.var_dir, again=True, now=NOW)
         folders.append(desk.var_dir / str(run.folder))
     first, second = folders
-    for name in ("rejects.csv", "plan.json"):
-        assert (first / name).read_bytes() == (second / name).read_bytes()
+    assert (first / "rejects.csv").read_bytes() == (second / "rejects.csv").read_bytes()
+    assert _plan_json(first) == _plan_json(second)
     for name in ("rejects", "excluded", "audience"):
         assert pl.read_parquet(first / f"{name}.parquet").equals(pl.read_parquet(second / f"{name}.parquet"))
     for batch in (0, 2, 133):
@@ -123,7 +124,12 @@ def test_the_same_source_makes_the_same_bytes(desk):
             now=NOW,
         )
         folder = desk.var_dir / "runs" / f"{run:06}"
-        contents.append(
-            [(folder / name).read_bytes() for name in ("audience.parquet", "excluded.parquet", "plan.json")]
-        )
+        names = ("audience.parquet", "excluded.parquet", "rejects.parquet", "rejects.csv")
+        contents.append([_plan_json(folder), *((folder / name).read_bytes() for name in names)])
     assert contents[0] == contents[1]
+
+
+def _plan_json(folder):
+    """Without the fingerprints of files: those of the messages hold the number of the run."""
+    content = orjson.loads((folder / "plan.json").read_bytes())
+    return {name: value for name, value in content.items() if name != "files"}

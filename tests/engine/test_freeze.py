@@ -1,4 +1,5 @@
 import dataclasses
+import hashlib
 import stat
 
 import orjson
@@ -6,6 +7,7 @@ import polars as pl
 import pytest
 
 from data.files import read_batch
+from data.fingerprints import file_fingerprints
 from data.ledger.audit import audit_run
 from data.runs import AlreadyPlanned, RepeatRefused, read_run
 from engine import freeze as freezing
@@ -100,6 +102,18 @@ def test_the_plan_in_the_folder_is_counts_and_fingerprints_only(desk):
     assert orjson.loads(text)["messages"] == plan.summary.messages
     for secret in ("7400123", "Ann", "not a number"):
         assert secret not in text
+
+
+def test_the_plan_notes_what_each_file_of_the_run_was(desk):
+    frozen(desk, desk.plan(), desk.run())
+    folder = desk.var_dir / "runs" / "000001"
+    noted = orjson.loads((folder / "plan.json").read_bytes())["files"]
+    names = ["audience.parquet", "batches/000.parquet", "excluded.parquet", "rejects.csv", "rejects.parquet"]
+    assert list(noted) == names
+    assert noted == {name: hashlib.sha256((folder / name).read_bytes()).hexdigest() for name in names}
+    (folder / "excluded.parquet").write_bytes(b"somebody else")
+    now = file_fingerprints(folder)
+    assert [name for name in names if now[name] != noted[name]] == ["excluded.parquet"]
 
 
 def test_a_frozen_run_stays_as_it_is_whatever_the_source_holds_by_then(desk):
