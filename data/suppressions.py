@@ -34,7 +34,6 @@ _Place = tuple[str, str]  # person_key, scope
 _LISTS = {  # parameters that are lists
     "suppressions/among": ("person_keys", "scopes"),
     "suppressions/everybody": ("scopes",),
-    "suppressions/known": ("person_keys",),
 }
 
 
@@ -191,8 +190,9 @@ def _people(connection: Connection, name: str, **lists: Sequence[str]) -> set[st
 
 def _known(connection: Connection, places: Sequence[_Place]) -> dict[_Place, Any]:
     """What is stored of these people: reason and at, by place."""
-    asked = {"person_keys": [person_key for person_key, _ in places]}
-    rows = connection.execute(_statement("suppressions/known"), asked)
+    name = "known" if connection.dialect.name == "sqlite" else "known_on_postgresql"
+    asked = {"person_keys": orjson.dumps([person_key for person_key, _ in places]).decode()}
+    rows = connection.execute(_statement(f"suppressions/{name}"), asked).all()
     return {(row.person_key, row.scope): row for row in rows}
 
 

@@ -14,6 +14,7 @@ BigKey = sa.BigInteger().with_variant(sa.Integer, "sqlite")  # SQLite gives out 
 Instant = sa.Double
 _UNKNOWN = sa.text("run is null")
 _CURRENT = sa.text("is_current")
+_PAST = sa.text("not is_current")
 
 instance = sa.Table(
     "instance",
@@ -393,7 +394,7 @@ consents = sa.Table(
     sa.Column("recorded_at", Instant, nullable=False),
     sa.Column("recorded_by", sa.Text, nullable=False),
     sa.Column("is_current", sa.Boolean, nullable=False, server_default=sa.true()),
-    sa.Index("consents_of_person", "person_key", "purpose"),
+    sa.Index("consents_before", "person_key", sqlite_where=_PAST, postgresql_where=_PAST),
     sa.Index(
         "one_current_consent",
         "person_key",

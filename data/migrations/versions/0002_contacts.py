@@ -55,7 +55,14 @@ def upgrade() -> None:
         sa.Column("is_current", sa.Boolean(), server_default=sa.true(), nullable=False),
         sa.PrimaryKeyConstraint("consent"),
     )
-    op.create_index("consents_of_person", "consents", ["person_key", "purpose"], unique=False)
+    op.create_index(
+        "consents_before",
+        "consents",
+        ["person_key"],
+        unique=False,
+        sqlite_where=sa.text("not is_current"),
+        postgresql_where=sa.text("not is_current"),
+    )
     op.create_index(
         "one_current_consent",
         "consents",
