@@ -1,4 +1,4 @@
-"""The source that a campaign's [audience] names: a file, or one reading of a named connection."""
+"""The source that a section of a campaign or an import names: a file, or one reading of a named connection."""
 
 from __future__ import annotations
 
@@ -13,12 +13,12 @@ from messaging.errors import SourceError
 
 if TYPE_CHECKING:
     from data.store.engine import Store
-    from messaging.campaign import Audience
+    from messaging.source_section import SourceSection
 
 
 @contextmanager
 def open_audience(
-    audience: Audience,
+    audience: SourceSection,
     *,
     base: Path,
     store: Store | None,
