@@ -36,7 +36,7 @@ def run(tmp_path):
 def test_all_is_well_and_what_was_skipped_is_told(run):
     done = run(SKIPPED, PASSED)
     assert done.returncode == 0, done.stderr
-    assert "simulated 1000" in done.stdout
+    assert "simulated 2000" in done.stdout
     told = done.stdout[done.stdout.index("=== skipped, and why") :]
     assert SKIPPED in told
     assert PASSED in told

@@ -118,7 +118,7 @@ class Instance:
         answer = self.prefect(f"/flow_runs/{flow_run}/set_state", {"state": state, "force": True})
         assert answer["status"] == "ACCEPT"
 
-    def end_of(self, flow_run: str, *, within_s: float = 120.0) -> FlowRunState:
+    def end_of(self, flow_run: str, *, within_s: float = 300.0) -> FlowRunState:
         """How a flow run ends, once it has been started again if it was over before."""
         assert wait_for(lambda: self.server.state_of(flow_run).is_final, within_s=within_s)
         return self.server.state_of(flow_run)
