@@ -74,27 +74,26 @@ class PartedSource:
                 *(pl.col(column).alias(name) for name, column in self._columns.fields.items()),
             )
             del people
-        self._add_unread()
+        self.add_rejects(self._source.rejects)
 
-    def _add_unread(self) -> None:
-        """Both kinds of rejects in source order, and what their rows hold."""
-        unread = self._source.rejects
-        if unread.is_empty():
+    def add_rejects(self, others: pl.DataFrame) -> None:
+        """Put rows without cells to mend among the rejects, in source order. others: REJECTS, in source order."""
+        if others.is_empty():
             return
         together, beside = Spool(self._folder, schema=REJECTS), Spool(self._folder, schema=RAW)
-        last = (unread.clear(), self._source.frame_of_nobody())
+        last = (others.clear(), self._source.frame_of_nobody())
         for some, raw in chain(zip(self.rejects, self.cells, strict=True), [last]):
             is_here = (
-                unread["source_row"] <= some["source_row"].max()
+                others["source_row"] <= some["source_row"].max()
                 if some.height
-                else unread["source_row"].is_not_null()
+                else others["source_row"].is_not_null()
             )
-            merged = in_source_order(unread.filter(is_here), some)
+            merged = in_source_order(others.filter(is_here), some)
             together.append(merged)
             beside.append(
                 merged.select("source_row").join(raw, on="source_row", how="left", maintain_order="left")
             )
-            unread = unread.filter(~is_here)
+            others = others.filter(~is_here)
         self.rejects, self.cells = together, beside
 
 

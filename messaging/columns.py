@@ -86,6 +86,13 @@ def choose_columns(
     )
 
 
+def find_column(headers: Mapping[str, str], wanted: str, *, setting: str, source: str = "the file") -> str:
+    """The cleaned name of a column that somebody named. setting: where; otherwise as choose_columns."""
+    found = _Finder(dict(headers), source).named(wanted, setting)
+    assert found is not None, "a column that is named is found, or it is an error"
+    return found
+
+
 def meaning_of(header: str) -> str | None:
     """What a header by itself is about: phone, consent, opt_out, external_id, one of FIELDS; None: something else.
 

@@ -1,0 +1,329 @@
+"""Rows of a source into the stored contacts: who is new, who is changed, who stays as they were.
+
+A row that the store has already is known by its hash and costs one look-up. All others are merged inside short
+transactions that read what they change, so an edit by hand or another import at the same time is never lost, and a
+sending run gets the writer between two.
+"""
+
+from __future__ import annotations
+
+import re
+import time
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
+from functools import cache
+from typing import TYPE_CHECKING, Any
+
+import orjson
+import polars as pl
+import sqlalchemy as sa
+
+from data.consents import ConsentEntry, record_consents
+from data.contacts.lists import add_members
+from data.ledger.locking import lock_ledger
+from data.sql import sql
+from messaging.incoming import STANDARD, hashes
+
+if TYPE_CHECKING:
+    from sqlalchemy.engine import Connection
+
+    from data.store.engine import Store
+
+FIRST_SLICE = 2_000  # rows of a transaction, until it is known how many the store takes …
+LONGEST_SLICE = 20_000
+SLICE_S = 0.12  # … in this time
+PAUSE_PER_S = (
+    0.35  # after a transaction, for each second it took: a waiting process asks for the lock every 0.1 s
+)
+SHORTEST_PAUSE_S = 0.01
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class MergeRules:
+    """Where file and store both have a value: whose counts. An empty cell of the file never does."""
+
+    file_wins: bool = True
+    keep: frozenset[str] = frozenset()  # fields in which the stored value counts all the same
+
+    def replaces(self, name: str) -> bool:
+        return self.file_wins and name not in self.keep
+
+    def __str__(self) -> str:
+        return orjson.dumps([self.file_wins, sorted(self.keep)]).decode()
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Import:
+    """What is the same for all rows of one import. by: as contacts and consents name it; lists: their numbers.
+
+    purpose and source: of the consents.
+    """
+
+    by: str
+    rules: MergeRules
+    lists: Sequence[int] = ()
+    purpose: str
+    source: str
+
+    def hashes(self, people: pl.DataFrame) -> pl.Series:
+        return hashes(people, rules=f"{self.rules} {self.purpose}")
+
+
+@dataclass(slots=True)
+class Merged:
+    """What became of people, each counted once. forgotten: the source rows of those who are not stored again."""
+
+    n_new: int = 0
+    n_changed: int = 0
+    n_same: int = 0
+    n_consents: int = 0
+    forgotten: list[int] = field(default_factory=list)
+
+    @property
+    def n_people(self) -> int:
+        return self.n_new + self.n_changed + self.n_same + len(self.forgotten)
+
+    def add(self, other: Merged) -> None:
+        self.n_new += other.n_new
+        self.n_changed += other.n_changed
+        self.n_same += other.n_same
+        self.n_consents += other.n_consents
+        self.forgotten += other.forgotten
+
+
+def merged(
+    stored: Mapping[str, str | None], row: Mapping[str, str], rules: MergeRules
+) -> dict[str, tuple[str | None, str]]:
+    """What a row changes of a contact: field → (before, after). row: what is filled of it."""
+    return {
+        name: (before, value)
+        for name, value in row.items()
+        if (before := stored.get(name)) != value and (not before or rules.replaces(name))
+    }
+
+
+class Merging:
+    """Merges the people of one import, some at a time. now: the store's clock; pause: how to wait."""
+
+    def __init__(
+        self,
+        store: Store,
+        what: Import,
+        *,
+        now: Callable[[], float],
+        pause: Callable[[float], None] = time.sleep,
+    ) -> None:
+        self._store = store
+        self._what = what
+        self._now = now
+        self._pause = pause
+        self._n_rows = FIRST_SLICE
+
+    def merge(self, people: pl.DataFrame) -> Iterator[Merged]:
+        """Merge people into the store, in transactions of their own; tells of each. people: INCOMING, each person once."""
+        hashed = people.with_columns(self._what.hashes(people))
+        waiting = self._to_merge(hashed)
+        yield Merged(n_same=people.height - waiting.height)
+        while waiting.height:
+            n = self._n_rows
+            yield self._merge_slice(waiting.head(n))
+            waiting = waiting.slice(n)
+
+    def _to_merge(self, hashed: pl.DataFrame) -> pl.DataFrame:
+        """Those whose row the store does not have already, or who are missing from a list."""
+        told = dict(zip(hashed["person_key"], hashed["source_hash"], strict=True))
+        asked = {
+            "hashes": orjson.dumps(told).decode(),
+            "lists": list(self._what.lists),
+            "n_lists": len(self._what.lists),
+        }
+        with self._store.read.connect() as connection:
+            keys = connection.execute(_statement("to_merge", connection), asked).scalars().all()
+        if len(keys) == hashed.height:
+            return hashed
+        return hashed.filter(pl.col("person_key").is_in(pl.Series(keys, dtype=pl.String).implode()))
+
+    def _merge_slice(self, people: pl.DataFrame) -> Merged:
+        with self._store.write.begin() as connection:
+            began = time.perf_counter()  # once it is its turn
+            done = merge_people(connection, people, self._what, now=self._now())
+        took = time.perf_counter() - began
+        fitting = int(people.height * SLICE_S / max(took, 0.001))
+        self._n_rows = max(100, min(fitting, 2 * self._n_rows, LONGEST_SLICE))
+        self._pause(max(SHORTEST_PAUSE_S, PAUSE_PER_S * took))
+        return done
+
+
+def merge_people(connection: Connection, people: pl.DataFrame, what: Import, *, now: float) -> Merged:
+    """Merge people inside the caller's transaction of the write engine. people: INCOMING + source_hash, each once."""
+    _lock(connection, writes_ledger=people["is_given"].null_count() < people.height)
+    stored = _stored(connection, people["person_key"])
+    is_known = pl.Series([key in stored for key in people["person_key"].to_list()], dtype=pl.Boolean)
+    newcomers, forgotten = _without_forgotten(connection, people.filter(~is_known))
+    contacts = _insert(connection, newcomers, what, now)
+    done = Merged(n_new=newcomers.height, forgotten=forgotten["source_row"].to_list())
+    known = people.filter(is_known)
+    contacts += [stored[key].contact for key in known["person_key"]]
+    old_hashes = pl.Series([stored[key].source_hash for key in known["person_key"]], dtype=pl.Int64)
+    changed = known.filter(known["source_hash"].ne_missing(old_hashes))
+    done.n_changed = _change(connection, changed, stored, what, now)
+    done.n_same = known.height - done.n_changed
+    for number in what.lists:
+        add_members(connection, number, contacts, at=now, by=what.by)
+    told = _consents(pl.concat([newcomers, changed]), what)
+    done.n_consents = record_consents(connection, told, now=now) if told else 0
+    return done
+
+
+def register_attributes(connection: Connection, headers: Mapping[str, str]) -> None:
+    """Note names that contacts are about to have values of. headers: name → as the source writes it."""
+    if headers:
+        rows = [{"attribute": name, "header": header} for name, header in headers.items()]
+        connection.execute(_statement("register_attribute", connection), rows)
+
+
+def known_attributes(connection: Connection) -> set[str]:
+    """The name of every attribute that some contact has."""
+    return set(connection.execute(_statement("known_attributes", connection)).scalars())
+
+
+def _lock(connection: Connection, *, writes_ledger: bool) -> None:
+    """SQLite's write transactions come one after another anyway; on PostgreSQL so do those that change contacts."""
+    if connection.dialect.name == "sqlite":
+        return
+    if writes_ledger:
+        lock_ledger(connection)
+    connection.execute(_statement("lock", connection))
+
+
+def _stored(connection: Connection, person_keys: pl.Series) -> dict[str, Any]:
+    asked = {"person_keys": _as_json(person_keys)}
+    rows = connection.execute(_statement("of_people", connection), asked).all()
+    return {row.person_key: row for row in rows}
+
+
+def _without_forgotten(connection: Connection, newcomers: pl.DataFrame) -> tuple[pl.DataFrame, pl.DataFrame]:
+    """Whoever asked to be forgotten is not stored again because a file still has them."""
+    asked = {"person_keys": _as_json(newcomers["person_key"])}
+    keys = connection.execute(_statement("forgotten", connection), asked).scalars().all()
+    if not keys:
+        return newcomers, newcomers.clear()
+    is_forgotten = pl.col("person_key").is_in(pl.Series(keys, dtype=pl.String).implode())
+    return newcomers.filter(~is_forgotten), newcomers.filter(is_forgotten)
+
+
+_INSERTED = (
+    "contact", "person_key", "msisdn", "region", "number_type", *STANDARD, "attributes", "source_hash", "created_at",
+    "changed_at", "changed_by",
+)  # fmt: skip
+
+
+def _insert(connection: Connection, newcomers: pl.DataFrame, what: Import, now: float) -> list[int]:
+    """Returns the numbers of the new contacts, in order."""
+    if newcomers.is_empty():
+        return []
+    numbers = _free_numbers(connection, newcomers.height)
+    instant = pl.lit(now, dtype=pl.Float64)
+    rows = newcomers.with_columns(
+        pl.Series("contact", numbers, dtype=pl.Int64),
+        created_at=instant,
+        changed_at=instant,
+        changed_by=pl.lit(what.by),
+    )
+    _execute_many(connection, "insert_imported", rows.select(_INSERTED).rows())
+    return numbers
+
+
+def _free_numbers(connection: Connection, n: int) -> list[int]:
+    if connection.dialect.name != "sqlite":
+        return list(connection.execute(_statement("free", connection), {"n": n}).scalars())
+    first = int(connection.execute(_statement("first_free", connection)).scalar_one())
+    return list(range(first, first + n))
+
+
+def _change(
+    connection: Connection, people: pl.DataFrame, stored: Mapping[str, Any], what: Import, now: float
+) -> int:
+    """Merge people whose row is another one than the stored contact came from. Returns how many it changed."""
+    updates, changes, same = [], [], []
+    for row in people.iter_rows(named=True):
+        contact = stored[row["person_key"]]
+        before = {**orjson.loads(contact.attributes), **{name: getattr(contact, name) for name in STANDARD}}
+        found = merged(before, _filled(row), what.rules)
+        # What the number itself says is nobody's opinion: the newest reading of it counts.
+        about_number = {
+            name: (getattr(contact, name), row[name])
+            for name in ("region", "number_type")
+            if getattr(contact, name) != row[name]
+        }
+        told = {**about_number, **found}
+        if not told:
+            same.append((row["source_hash"], contact.contact))
+            continue
+        after = {**before, **{name: value for name, (_, value) in found.items()}}
+        others = {name: after[name] for name in sorted(after) if name not in STANDARD}
+        updates.append(
+            (
+                row["region"], row["number_type"], *(after[name] for name in STANDARD), orjson.dumps(others).decode(),
+                row["source_hash"], now, what.by, contact.contact,
+            )
+        )  # fmt: skip
+        changes.append((row["person_key"], now, what.by, orjson.dumps(told).decode()))
+    _execute_many(connection, "update_imported", updates)
+    _execute_many(connection, "insert_imported_change", changes)
+    _execute_many(connection, "note_row", same)
+    return len(updates)
+
+
+def _filled(row: Mapping[str, Any]) -> dict[str, str]:
+    standard = {name: row[name] for name in STANDARD if row[name] is not None}
+    return {**standard, **orjson.loads(row["attributes"])}
+
+
+def _consents(people: pl.DataFrame, what: Import) -> list[ConsentEntry]:
+    said = people.filter(pl.col("is_given").is_not_null())
+    return [
+        ConsentEntry(
+            person_key=person,
+            msisdn=msisdn,
+            purpose=what.purpose,
+            is_given=is_given,
+            at=at,
+            source=what.source,
+            evidence=evidence,
+            by=what.by,
+        )
+        for person, msisdn, is_given, at, evidence in said.select(
+            "person_key", "msisdn", "is_given", "said_at", "evidence"
+        ).iter_rows()
+    ]
+
+
+def _as_json(values: pl.Series) -> str:
+    return orjson.dumps(values.to_list()).decode()
+
+
+def _execute_many(connection: Connection, name: str, rows: Sequence[tuple[Any, ...]]) -> None:
+    """As the driver takes it: SQLAlchemy's own handling of parameters costs more than writing them."""
+    if rows:
+        connection.exec_driver_sql(_driver_text(name, connection.dialect.name), list(rows))
+
+
+_ONLY_ON_POSTGRESQL = {"lock", "free"}
+_WITH_JSON = {"to_merge", "of_people", "forgotten"}
+
+
+def _statement(name: str, connection: Connection) -> sa.TextClause:
+    is_other = connection.dialect.name != "sqlite" and name in _WITH_JSON | _ONLY_ON_POSTGRESQL
+    return _text(f"{name}_on_postgresql" if is_other else name)
+
+
+@cache
+def _text(name: str) -> sa.TextClause:
+    text = sa.text(sql(f"contacts/{name}"))
+    return text.bindparams(sa.bindparam("lists", expanding=True)) if name.startswith("to_merge") else text
+
+
+@cache
+def _driver_text(name: str, dialect: str) -> str:
+    return re.sub(r":(\w+)", "?" if dialect == "sqlite" else "%s", sql(f"contacts/{name}"))

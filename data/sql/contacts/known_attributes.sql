@@ -1,0 +1,3 @@
+-- contacts/known_attributes · grain: one row per attribute
+select attribute
+from attributes;
