@@ -25,7 +25,12 @@ class Number:
     number_type: str
 
 
-def read_number(text: str, region: str | None = None, *, called: str = "the number") -> Number:
+def read_number(text: str, *, region: str | None = None) -> str:
+    """The msisdn alone, as `parse_number` finds it. Raises BadNumber."""
+    return parse_number(text, region).msisdn
+
+
+def parse_number(text: str, region: str | None = None, *, called: str = "the number") -> Number:
     """region: the country of a number without one, as anything messaging.regions knows. called: in an error.
 
     Raises BadNumber.

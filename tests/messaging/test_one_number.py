@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from messaging.one_number import BadNumber, Number, read_number
+from messaging.one_number import BadNumber, Number, parse_number, read_number
 from messaging.phone_rules import PhoneRule
 
 
@@ -20,7 +20,8 @@ from messaging.phone_rules import PhoneRule
     ],
 )
 def test_a_number_is_read_with_or_without_its_country(text, region, number):
-    assert read_number(text, region) == number
+    assert parse_number(text, region) == number
+    assert read_number(text, region=region) == number.msisdn
 
 
 @pytest.mark.parametrize(
@@ -36,10 +37,10 @@ def test_a_number_is_read_with_or_without_its_country(text, region, number):
 )
 def test_what_is_no_number_is_told_in_the_words_of_its_rule_and_not_repeated(text, region, rule):
     with pytest.raises(BadNumber) as raised:
-        read_number(text, region, called="the 2nd number")
+        parse_number(text, region, called="the 2nd number")
     assert str(raised.value) == f"the 2nd number cannot be used. {rule.sentence}"
 
 
 def test_a_country_that_nobody_knows_is_refused():
     with pytest.raises(BadNumber, match="--region GB"):
-        read_number("07400 123456", "Narnia")
+        parse_number("07400 123456", "Narnia")
