@@ -1,4 +1,4 @@
-"""`tidings deploy`: a campaign's schedule onto the Prefect server of `tidings up`."""
+"""`tidings deploy`: the schedule of a campaign or an import onto the Prefect server of `tidings up`."""
 
 from __future__ import annotations
 
@@ -11,25 +11,25 @@ from config.settings import load_settings, prefect_environment
 from data.orchestrator import Orchestrator, OrchestratorError
 
 
-def deploy(campaign: str | None, *, as_json: bool) -> int:
-    from data.definitions import load_campaign
+def deploy(name: str | None, *, as_json: bool) -> int:
+    from data.definitions import load_definition
 
-    if campaign is None:
-        raise UnclearLine("name the campaign to deploy: tidings deploy welcome.")
+    if name is None:
+        raise UnclearLine("name the campaign or the import to deploy: tidings deploy welcome.")
     settings = load_settings()
-    loaded = load_campaign(campaign, here=Path.cwd())
+    loaded = load_definition(name, here=Path.cwd())
     if not Orchestrator(settings.api_url).is_up():
         raise OrchestratorError(
             f"no Prefect server answers at {settings.api_url}; start it with `tidings up`."
         )
     os.environ.update(prefect_environment(settings, settings.api_url))
-    from flows.deploying import deploy_campaign
+    from flows.deploying import deploy_definition
 
-    deployed = deploy_campaign(loaded, work_pool=settings.work_pool)
+    deployed = deploy_definition(loaded, work_pool=settings.work_pool)
     if as_json:
         print_json({"deployment": deployed.name, "changed": deployed.is_new})
     else:
-        kind = loaded.campaign.schedule.kind or "no schedule: it runs when somebody starts it"
+        kind = loaded.schedule.kind or "no schedule: it runs when somebody starts it"
         done = "deployed" if deployed.is_new else "stands there already, unchanged"
         screen.print(f"[bold]{deployed.name}[/bold] {done} ({kind})")
     return EXIT_OK

@@ -38,6 +38,7 @@ KEEP_HOUSE = "keep-house/house"
 HOUSE = (
     "send-campaign/house",
     "send-part/house",
+    "import-contacts/house",
     "collect-and-load/house",
     "rerun-batches/house",
     KEEP_HOUSE,

@@ -5,6 +5,7 @@ from __future__ import annotations
 import time
 from collections.abc import Mapping, Sequence
 from datetime import UTC, datetime
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 from prefect.artifacts import create_table_artifact
@@ -16,6 +17,7 @@ if TYPE_CHECKING:
     from data.runs import RunRecord
     from data.store.engine import Store
     from data.unattended import Idle
+    from engine.importing import ImportReport
 
 _PROGRESS = (
     "messages",
@@ -58,6 +60,31 @@ def show_progress(store: Store, run: int) -> None:
         key=f"progress-run-{run}",
         description=f"Where the messages of run {run} stand",
     )
+
+
+def show_import(report: ImportReport, *, var_dir: Path) -> None:
+    """What became of the rows of a source, and of its rejects which rule says so."""
+    counts = {
+        "source rows": report.n_rows,
+        "new": report.n_new,
+        "changed": report.n_changed,
+        "the same": report.n_same,
+        "doubles": report.n_double,
+        "rejects": report.n_rejects,
+        **{f"rejects: {rule.replace('_', ' ')}": n for rule, n in report.rejects.items()},
+    }
+    create_table_artifact(
+        [{"rows": what, "count": count} for what, count in counts.items()],
+        key=f"import-{report.import_no}",
+        description=f"What became of the rows of import {report.import_no}, {report.name}.{_to_mend(report, var_dir)}",
+    )
+
+
+def _to_mend(report: ImportReport, var_dir: Path) -> str:
+    if report.rejects_csv is None:
+        return ""
+    path = report.rejects_csv.relative_to(var_dir)
+    return f" The rejects are in `{path}` in the var folder: mend them and import that file."
 
 
 def show_failed_batches(run: int, part: int, failed: Mapping[int, str]) -> None:

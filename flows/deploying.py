@@ -1,6 +1,6 @@
-"""One deployment per campaign: its schedule and its parameters on Prefect's server, and nothing of its content.
+"""One deployment per campaign or import: its schedule and its parameters on Prefect's server, and nothing of its content.
 
-The campaign file is read when a run starts, so a new text needs no new deployment. A deploy deletes the runs that lie
+The file is read when a run starts, so a new text needs no new deployment. A deploy deletes the runs that lie
 ready and can swallow one that falls due meanwhile, so it is done only when what Prefect would keep has changed.
 """
 
@@ -10,6 +10,7 @@ import hashlib
 import json
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from prefect.client.orchestration import get_client
@@ -18,18 +19,20 @@ from prefect.client.schemas.schedules import CronSchedule, IntervalSchedule, RRu
 from prefect.exceptions import ObjectNotFound
 from prefect.utilities.callables import parameter_schema
 
+from data.definitions import LoadedCampaign, LoadedImport
+from flows.import_contacts import import_contacts
 from flows.send_campaign import send_campaign
 from messaging.errors import TidingsError
 
 if TYPE_CHECKING:
-    from data.definitions import LoadedCampaign
+    from prefect import Flow
+
     from messaging.definition import Schedule
 
 PULL_STEPS: list[dict[str, Any]] = [
     {"prefect.deployments.steps.set_working_directory": {"directory": "{{ $TIDINGS_HOME }}"}}
 ]
 HOUSE = "house"  # the name of the deployments in prefect.yaml
-ENTRYPOINT = "flows.send_campaign:send_campaign"
 # Intervals are counted from here, so that a deploy does not shift them.
 ANCHOR = datetime(2026, 1, 1, tzinfo=UTC)
 
@@ -43,46 +46,71 @@ class Deployed:
 
 
 class NameTaken(TidingsError):
-    """A campaign bears the name of the house deployments."""
+    """A campaign or an import bears the name of the house deployments."""
+
+
+def deploy_definition(loaded: LoadedCampaign | LoadedImport, *, work_pool: str) -> Deployed:
+    """Bring a deployment up to its definition. Raises NameTaken."""
+    if isinstance(loaded, LoadedImport):
+        return deploy_import(loaded, work_pool=work_pool)
+    return deploy_campaign(loaded, work_pool=work_pool)
 
 
 def deploy_campaign(loaded: LoadedCampaign, *, work_pool: str) -> Deployed:
     """Bring the deployment of a campaign up to its definition. Raises NameTaken."""
     campaign = loaded.campaign
-    if campaign.name == HOUSE:
+    _refuse_house(campaign.name, loaded.path, "a campaign")
+    kept = {
+        "description": campaign.description or f"Send {campaign.name}.",
+        "parameters": {"params": {"campaign": str(loaded.path)}},
+        "schedules": as_prefect_schedules(campaign.schedule, slug="campaign"),
+        "tags": ["tidings", "campaign"],
+    }
+    return _deploy(send_campaign, campaign.name, kept, work_pool)
+
+
+def deploy_import(loaded: LoadedImport, *, work_pool: str) -> Deployed:
+    """Bring the deployment of an import up to its definition. Raises NameTaken."""
+    request = loaded.request
+    _refuse_house(request.name, loaded.path, "an import")
+    kept = {
+        "description": request.description or f"Import {request.name} into the store of contacts.",
+        "parameters": {"params": {"definition": str(loaded.path)}},
+        "schedules": as_prefect_schedules(request.schedule, slug="import"),
+        "tags": ["tidings", "import"],
+    }
+    return _deploy(import_contacts, request.name, kept, work_pool)
+
+
+def _refuse_house(name: str, path: Path, what: str) -> None:
+    if name == HOUSE:
         raise NameTaken(
-            f"{loaded.path.name}: a campaign cannot be called {HOUSE}, the deployment that starts any campaign is; "
+            f"{path.name}: {what} cannot be called {HOUSE}, the deployment that starts any of them is; "
             "give it another name."
         )
-    kept = _kept_by_prefect(loaded, work_pool)
-    version = _fingerprint(kept)
-    name = f"send-campaign/{campaign.name}"
-    with get_client(sync_client=True) as client:
-        try:
-            if client.read_deployment_by_name(name).version == version:
-                return Deployed(name, is_new=False)
-        except ObjectNotFound:
-            pass
-        client.create_deployment(
-            flow_id=client.create_flow_from_name("send-campaign"), name=campaign.name, version=version, **kept
-        )
-    return Deployed(name, is_new=True)
 
 
-def _kept_by_prefect(loaded: LoadedCampaign, work_pool: str) -> dict[str, Any]:
-    campaign = loaded.campaign
-    return {
-        "description": campaign.description or f"Send {campaign.name}.",
-        "entrypoint": ENTRYPOINT,
+def _deploy(flow: Flow[..., Any], name: str, of_definition: dict[str, Any], work_pool: str) -> Deployed:
+    kept = {
+        **of_definition,
+        "entrypoint": f"{flow.fn.__module__}:{flow.fn.__name__}",
         "path": "",
         "pull_steps": PULL_STEPS,
         "work_pool_name": work_pool,
-        "parameters": {"params": {"campaign": str(loaded.path)}},
-        "parameter_openapi_schema": parameter_schema(send_campaign).model_dump_for_openapi(),
+        "parameter_openapi_schema": parameter_schema(flow).model_dump_for_openapi(),
         "enforce_parameter_schema": True,
-        "schedules": as_prefect_schedules(campaign.schedule),
-        "tags": ["tidings", "campaign"],
     }
+    version = _fingerprint(kept)
+    full_name = f"{flow.name}/{name}"
+    with get_client(sync_client=True) as client:
+        try:
+            if client.read_deployment_by_name(full_name).version == version:
+                return Deployed(full_name, is_new=False)
+        except ObjectNotFound:
+            pass
+        flow_id = client.create_flow_from_name(flow.name)
+        client.create_deployment(flow_id=flow_id, name=name, version=version, **kept)
+    return Deployed(full_name, is_new=True)
 
 
 def _fingerprint(kept: dict[str, Any]) -> str:
@@ -90,7 +118,7 @@ def _fingerprint(kept: dict[str, Any]) -> str:
     return hashlib.sha256(as_json.encode()).hexdigest()[:16]
 
 
-def as_prefect_schedules(schedule: Schedule) -> list[DeploymentScheduleCreate]:
+def as_prefect_schedules(schedule: Schedule, *, slug: str) -> list[DeploymentScheduleCreate]:
     """None or one, as Prefect writes it."""
     zone = schedule.time_zone
     match schedule.kind:
@@ -104,4 +132,4 @@ def as_prefect_schedules(schedule: Schedule) -> list[DeploymentScheduleCreate]:
             rule = RRuleSchedule(rrule=str(schedule.rrule), timezone=zone)
         case None:
             return []
-    return [DeploymentScheduleCreate(schedule=rule, active=True, slug="campaign")]
+    return [DeploymentScheduleCreate(schedule=rule, active=True, slug=slug)]

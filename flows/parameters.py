@@ -43,6 +43,27 @@ class SendCampaign(BaseModel):
     )
 
 
+class ImportContacts(BaseModel):
+    """Which import file to read into the store of contacts."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True, hide_input_in_errors=True, title="Import contacts")
+
+    definition: str = Field(
+        title="Import",
+        description="The name of an import in data/imports, or the path of an import file.",
+        min_length=1,
+        max_length=4096,
+        json_schema_extra={"position": 0},
+    )
+    again: bool = Field(
+        False,
+        title="Read again",
+        description="Read the source although it has not changed since its last import, "
+        "such as after contacts were changed by hand.",
+        json_schema_extra={"position": 1},
+    )
+
+
 class CollectAndLoad(BaseModel):
     """Whose receipts to wait for."""
 

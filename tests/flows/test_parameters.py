@@ -10,9 +10,13 @@ def form():
     """The fields of a flow's form in the order in which they stand."""
     from prefect.utilities.callables import parameter_schema
 
-    from flows import rerun_batches, send_campaign
+    from flows import import_contacts, rerun_batches, send_campaign
 
-    flows = {"SendCampaign": send_campaign.send_campaign, "RerunBatches": rerun_batches.rerun_batches}
+    flows = {
+        "SendCampaign": send_campaign.send_campaign,
+        "ImportContacts": import_contacts.import_contacts,
+        "RerunBatches": rerun_batches.rerun_batches,
+    }
 
     def fields_of(name):
         schema = parameter_schema(flows[name]).model_dump_for_openapi()
@@ -25,6 +29,7 @@ def form():
     ("name", "titles"),
     [
         ("SendCampaign", ["Campaign", "Run key", "Consent", "Send again"]),
+        ("ImportContacts", ["Import", "Read again"]),
         ("RerunBatches", ["Run", "Which batches", "Batches", "Messages in doubt", "Decided by", "Why"]),
     ],
 )
@@ -47,6 +52,13 @@ def test_a_rerun_has_to_say_which_run_and_who_asks():
 
     required = [name for name, field in RerunBatches.model_fields.items() if field.is_required()]
     assert required == ["run", "decided_by"]
+
+
+def test_only_the_import_has_to_be_filled_in():
+    from flows.parameters import ImportContacts
+
+    required = [name for name, field in ImportContacts.model_fields.items() if field.is_required()]
+    assert required == ["definition"]
 
 
 def test_only_the_campaign_has_to_be_filled_in():
