@@ -39,6 +39,11 @@ def load_what(what: WhatToSend, *, var_dir: Path) -> LoadedCampaign:
     return _kept({**_with_absolute_files(loaded), **changes}, var_dir)
 
 
+def name_of(file: Path) -> str:
+    """What is made of a file on the line is called like it."""
+    return re.sub(r"[^A-Za-z0-9._-]+", "-", file.stem).strip("-._")[:48] or "line"
+
+
 def _campaign_of_the_line(what: WhatToSend) -> dict[str, Any]:
     if what.file is None:
         raise UnclearLine(
@@ -53,7 +58,7 @@ def _campaign_of_the_line(what: WhatToSend) -> dict[str, Any]:
     }
     audience = {"file": _absolute(what.file), **_reading(what)}
     return {
-        "name": re.sub(r"[^A-Za-z0-9._-]+", "-", what.file.stem).strip("-._")[:48] or "line",
+        "name": name_of(what.file),
         "audience": _said(audience),
         "message": _said(message),
         "gateway": {"account": what.gateway or "sim"},

@@ -9,6 +9,8 @@ from typing import Annotated
 import typer
 
 from cli import arguments as arg
+from cli.contacts_app import contacts_app
+from cli.privacy_app import consent_app, suppress_app
 from messaging.errors import TidingsError
 
 app = typer.Typer(
@@ -255,19 +257,6 @@ def rate(
 
 
 @app.command()
-def suppress(
-    file: Annotated[Path, typer.Argument(help="A CSV with the numbers that must not be texted.")],
-    region: arg.Region = None,
-    reason: Annotated[str, typer.Option(help="Why, in a word.")] = "opted out",
-    as_json: arg.Json = False,
-) -> None:
-    """Add the numbers of a file to the suppressions: no campaign texts them any more."""
-    from cli.suppress import suppress as run
-
-    raise typer.Exit(run(file, region=region, reason=reason, as_json=as_json))
-
-
-@app.command()
 def backup(
     folder: Annotated[
         Path | None,
@@ -310,10 +299,14 @@ def restore(
     raise typer.Exit(run(source, keys=keys, as_json=as_json))
 
 
+app.add_typer(contacts_app)
+
 connection_app = typer.Typer(
     name="connection", help="Databases and services that campaigns read from.", no_args_is_help=True
 )
 app.add_typer(connection_app)
+app.add_typer(suppress_app)
+app.add_typer(consent_app)
 
 
 @connection_app.command("add")

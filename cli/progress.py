@@ -1,10 +1,10 @@
-"""Progress bars while a run is on its way: read from the store, so it does not matter which process sends."""
+"""Progress bars. Those of a run are read from the store, so it does not matter which process sends."""
 
 from __future__ import annotations
 
 import threading
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from typing import TYPE_CHECKING
 
@@ -20,6 +20,7 @@ from rich.progress import (
 
 if TYPE_CHECKING:
     from data.store.engine import Store
+    from engine.importing import ImportProgress
 
 POLL_S = 0.25
 
@@ -39,6 +40,41 @@ def progress_of_next_run(store: Store, *, is_shown: bool) -> Iterator[None]:
             watcher.stop()
 
 
+@contextmanager
+def progress_of_import(*, is_shown: bool) -> Iterator[Callable[[ImportProgress], None] | None]:
+    """Gives what an import tells its progress to: bars on stderr, or None."""
+    if not is_shown:
+        yield None
+        return
+    bars = _bars()
+    reading = bars.add_task("reading", total=None)
+    storing = bars.add_task("storing", total=1, visible=False)
+
+    def tell(progress: ImportProgress) -> None:
+        if progress.step == "reading":
+            bars.update(reading, completed=progress.n_done)
+            return
+        bars.update(reading, visible=False)
+        bars.update(storing, total=progress.n_rows, completed=progress.n_done, visible=True)
+
+    with bars:
+        yield tell
+
+
+def _bars() -> Progress:
+    console = Console(stderr=True)
+    return Progress(
+        SpinnerColumn(),
+        TextColumn("{task.description}"),
+        BarColumn(),
+        MofNCompleteColumn(),
+        TimeElapsedColumn(),
+        console=console,
+        transient=True,
+        disable=not console.is_terminal,  # or an empty line would be left in a log
+    )
+
+
 class _Watcher:
     """A thread that polls the ledger's terms of the newest run."""
 
@@ -47,15 +83,7 @@ class _Watcher:
         self._known = self._newest()
         self._ended = threading.Event()
         self._thread = threading.Thread(target=self._watch, name="progress", daemon=True)
-        self.bars = Progress(
-            SpinnerColumn(),
-            TextColumn("{task.description}"),
-            BarColumn(),
-            MofNCompleteColumn(),
-            TimeElapsedColumn(),
-            console=Console(stderr=True),
-            transient=True,
-        )
+        self.bars = _bars()
         self._planning = self.bars.add_task("planning", total=None)
         self._sending = self.bars.add_task("sending", total=1, visible=False)
         self._receipts = self.bars.add_task("receipts", total=1, visible=False)
