@@ -53,7 +53,7 @@ def _fresh_key() -> str:
 
 
 def _suppress_the_demo_opt_outs(instance: Instance) -> None:
-    from data.suppressions import import_suppressions
+    from data.suppression_files import import_suppressions
 
     import_suppressions(
         instance.store,

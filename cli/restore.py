@@ -84,7 +84,7 @@ def _tell(settings: Settings, restored: Restored) -> None:
             f"{restored.forgotten.n_unreadable:,} lines of the forgotten cannot be read; look at the file."
         )
     say.append(
-        "Next: pull or import the opt-outs since the backup (`tidings suppress FILE`), then "
+        "Next: pull or import the opt-outs since the backup (`tidings suppress import FILE`), then "
         "`tidings resume RUN --opt-outs-checked`, then `tidings reconcile RUN`."
     )
     for line in say:

@@ -89,6 +89,38 @@ def current_consents(connection: Connection, purpose: str, person_keys: Iterable
     return found
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Statement:
+    """One line of somebody's history, whether it counts or not. at: None for a yes without a time of its own."""
+
+    purpose: str
+    is_given: bool
+    at: float | None
+    source: str
+    evidence: str | None
+    recorded_at: float
+    by: str
+    is_current: bool
+
+
+def consents_of(connection: Connection, person_key: str) -> list[Statement]:
+    """Everything one person ever said, by purpose, the newest first."""
+    rows = connection.execute(_statement("consents/history"), {"person_key": person_key})
+    return [
+        Statement(
+            purpose=row.purpose,
+            is_given=bool(row.is_given),
+            at=_told_at(row),
+            source=row.source,
+            evidence=row.evidence,
+            recorded_at=row.recorded_at,
+            by=row.recorded_by,
+            is_current=bool(row.is_current),
+        )
+        for row in rows
+    ]
+
+
 @dataclass(slots=True)
 class _Standing:
     """What counts while statements are read. row: the one of this call that made it so; None: it is stored."""
@@ -223,11 +255,15 @@ def _consent(row: Any) -> Consent:
         person_key=row.person_key,
         purpose=row.purpose,
         is_given=bool(row.is_given),
-        at=None if row.is_given and row.at == UNDATED else row.at,
+        at=_told_at(row),
         source=row.source,
         evidence=row.evidence,
         by=row.recorded_by,
     )
+
+
+def _told_at(row: Any) -> float | None:
+    return None if row.is_given and row.at == UNDATED else float(row.at)
 
 
 def _as_json(people: Sequence[str]) -> str:

@@ -5,19 +5,17 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from functools import cache
-from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypeVar
 
 import orjson
 import polars as pl
 import sqlalchemy as sa
 
+from data.audit_log import log_decision
 from data.ledger.locking import lock_ledger
-from data.readers import read_source
 from data.sql import sql
 from data.store.engine import Store
-from messaging.contacts import choose_columns, split_contacts
-from messaging.sealed import person_keys
+from messaging.errors import TidingsError
 
 if TYPE_CHECKING:
     from sqlalchemy.engine import Connection
@@ -52,20 +50,29 @@ class Suppression:
     at: float | None = None
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class StoredSuppression:
+    """One row of the list. msisdn: None for somebody who was forgotten, or whose number nobody gave."""
+
+    person_key: str
+    scope: str
+    msisdn: str | None
+    reason: str
+    source: str
+    at: float
+
+
+class NotSuppressed(TidingsError):
+    """This number is not suppressed everywhere; it is for the sender ID or account SHOP. Name the scope with --scope."""
+
+
+class StillWithdrawn(TidingsError):
+    """Consent was withdrawn, so only a newer consent takes this back."""
+
+
 def purpose_scope(purpose: str) -> str:
     """The scope of those who must not be texted for this purpose."""
     return f"purpose:{purpose}"
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class ImportedSuppressions:
-    """What came of a file: every row of it is a reject, or one of the numbers; n_new and n_known count people."""
-
-    n_rows: int
-    n_new: int
-    n_known: int
-    rejects: pl.DataFrame  # REJECTS
-    notices: list[str]
 
 
 def suppress(store: Store, entries: Iterable[Suppression], now: float) -> int:
@@ -116,6 +123,65 @@ def lift_withdrawals(connection: Connection, given: Sequence[tuple[str, str, flo
     return len(lifted)
 
 
+def lift_suppression(
+    store: Store, person_key: str, scope: str, *, by: str, why: str, now: float
+) -> StoredSuppression:
+    """Let somebody be texted again in one scope, by decision of a person; returns what stood there.
+
+    Raises NotSuppressed, and StillWithdrawn for what only a newer consent takes back.
+    """
+    with store.write.begin() as connection:
+        lock_ledger(connection)
+        found = {one.scope: one for one in suppressions_of(connection, person_key)}
+        if scope not in found:
+            raise NotSuppressed(_not_there(scope, found))
+        if found[scope].reason == WITHDRAWN:
+            raise StillWithdrawn(
+                "consent was withdrawn, so only a newer consent takes this back: "
+                f"`tidings consent give NUMBER --purpose {scope.removeprefix('purpose:')} …`."
+            )
+        gone = {"person_key": person_key, "scope": scope}
+        connection.execute(_statement("suppressions/delete"), gone)
+        lift = _lift(person_key, scope, now, reason=found[scope].reason, by=by, why=why)
+        connection.execute(_statement("ledger/write_event"), lift)
+        details = {"scope": scope, "reason": found[scope].reason, "why": why}
+        log_decision(connection, who=by, what="lift suppression", details=details, now=now)
+    return found[scope]
+
+
+def suppressions_of(connection: Connection, person_key: str) -> list[StoredSuppression]:
+    """All of one person, by scope."""
+    rows = connection.execute(_statement("suppressions/of_person"), {"person_key": person_key})
+    return [_stored(row) for row in rows]
+
+
+def latest_suppressions(store: Store, *, scope: str | None, most: int) -> list[StoredSuppression]:
+    """The newest first. scope None: of all scopes."""
+    asked = {"scope": scope, "most": most}
+    with store.read.connect() as connection:
+        return [_stored(row) for row in connection.execute(_statement("suppressions/latest"), asked)]
+
+
+def count_suppressions(store: Store, *, scope: str | None) -> dict[tuple[str, str], int]:
+    """How many there are, by scope and reason."""
+    with store.read.connect() as connection:
+        rows = connection.execute(_statement("suppressions/by_reason"), {"scope": scope})
+        return {(row.scope, row.reason): int(row.n) for row in rows}
+
+
+def all_suppressions(store: Store) -> Iterator[list[StoredSuppression]]:
+    """Everything, in pages of bounded size; who is added meanwhile may be in it or not."""
+    after = {"person_key": "", "scope": ""}
+    while True:
+        with store.read.connect() as connection:
+            asked = {**after, "most": KEYS_PER_STATEMENT}
+            page = [_stored(row) for row in connection.execute(_statement("suppressions/page"), asked)]
+        if not page:
+            return
+        yield page
+        after = {"person_key": page[-1].person_key, "scope": page[-1].scope}
+
+
 class SuppressedPeople:
     """Who is suppressed in one of the scopes, for a plan that asks for many people in turn.
 
@@ -145,39 +211,6 @@ class SuppressedPeople:
         return found
 
 
-def import_suppressions(
-    store: Store,
-    path: Path,
-    *,
-    key: bytes,
-    region: str | None,
-    reason: str,
-    now: float,
-    phone: str | None = None,
-    scope: str = EVERYWHERE,
-) -> ImportedSuppressions:
-    """Suppress every number of a contact file, landlines too.
-
-    key: the key of person keys. region: the country of numbers that are written without one.
-    Raises SourceError as read_source and choose_columns do; then nobody was suppressed.
-    """
-    source = read_source(path)
-    columns = choose_columns(source.headers, phone=phone, source=source.name)
-    contacts, rejects = split_contacts(source.frame, columns, region=region)
-    entries = [
-        Suppression(person_key=person, msisdn=msisdn, reason=reason, source=source.name, scope=scope)
-        for person, msisdn in zip(person_keys(key, contacts["msisdn"]), contacts["msisdn"], strict=True)
-    ]
-    n_new = suppress(store, entries, now)
-    return ImportedSuppressions(
-        n_rows=source.n_rows,
-        n_new=n_new,
-        n_known=contacts["msisdn"].n_unique() - n_new,
-        rejects=pl.concat([source.rejects, rejects]).sort("source_row"),
-        notices=source.notices,
-    )
-
-
 def _n_suppressions(connection: Connection) -> int:
     return int(connection.execute(_statement("suppressions/count")).scalar_one())
 
@@ -199,6 +232,34 @@ def _known(connection: Connection, places: Sequence[_Place]) -> dict[_Place, Any
 def _outranks(entry: Suppression, reason: str) -> bool:
     """What a yes cannot take back stands in the place of what it can."""
     return reason == WITHDRAWN and entry.reason != WITHDRAWN
+
+
+def _stored(row: Any) -> StoredSuppression:
+    return StoredSuppression(
+        person_key=row.person_key,
+        scope=row.scope,
+        msisdn=row.msisdn,
+        reason=row.reason,
+        source=row.source,
+        at=row.at,
+    )
+
+
+def scope_in_words(scope: str) -> str:
+    """As a person reads it: everywhere; for marketing; for the sender ID or account SHOP."""
+    if scope == EVERYWHERE:
+        return "everywhere"
+    purpose = scope.removeprefix("purpose:")
+    return f"for {purpose}" if purpose != scope else f"for the sender ID or account {scope}"
+
+
+def _not_there(scope: str, found: Iterable[str]) -> str:
+    others = " and ".join(scope_in_words(other) for other in found)
+    if not others:
+        return "this number is not suppressed."
+    return (
+        f"this number is not suppressed {scope_in_words(scope)}; it is {others}. Name the scope with --scope."
+    )
 
 
 def _row(entry: Suppression, now: float) -> dict[str, object]:

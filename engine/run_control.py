@@ -97,7 +97,7 @@ def _refuse_unchecked(store: Store, run: RunRecord, *, by: str, is_checked: bool
     if not is_checked:
         raise CannotSteer(
             f"this instance was restored, and who opted out {restore.span} may be missing here; pull or import those "
-            f"opt-outs (`tidings suppress FILE`), then say so: `tidings resume {run.run} --opt-outs-checked`."
+            f"opt-outs (`tidings suppress import FILE`), then say so: `tidings resume {run.run} --opt-outs-checked`."
         )
     with store.write.begin() as connection:
         lock_ledger(connection)

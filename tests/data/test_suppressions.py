@@ -7,7 +7,8 @@ from data import suppressions
 from data.store.migrate import prepare_store
 from data.store.tables import events
 from data.store.tables import suppressions as table
-from data.suppressions import SuppressedPeople, Suppression, import_suppressions, suppress
+from data.suppression_files import import_suppressions
+from data.suppressions import SuppressedPeople, Suppression, suppress
 from messaging.errors import SourceError
 from messaging.sealed import person_key
 

@@ -292,7 +292,7 @@ def test_no_run_resumes_until_a_person_says_that_opt_outs_were_looked_for(new, b
             resume_run(instance.store, 1, by="ann", now=LATER)
         assert str(refused.value) == (
             "this instance was restored, and who opted out between 2026-09-21 14:13 UTC and 2026-09-21 15:13 UTC may "
-            "be missing here; pull or import those opt-outs (`tidings suppress FILE`), then say so: "
+            "be missing here; pull or import those opt-outs (`tidings suppress import FILE`), then say so: "
             "`tidings resume 1 --opt-outs-checked`."
         )
         assert not move_run(instance.store, 1, RunState.SENDING, now=LATER), "by no other way either"

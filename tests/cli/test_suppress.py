@@ -1,0 +1,166 @@
+import json
+
+import pytest
+import sqlalchemy as sa
+from typer.testing import CliRunner
+
+from cli.consent import BadPurpose, NotYet
+from cli.main import app
+from cli.suppress import BadScope
+from cli.times import NotATime
+from data.instance import open_instance
+from data.suppressions import NotSuppressed, StillWithdrawn
+from messaging.errors import SourceError
+from messaging.one_number import BadNumber
+from messaging.sealed import person_key
+
+ANN, BOB = "+447400123456", "+447400123457"
+
+
+@pytest.fixture
+def instance(tmp_path, monkeypatch):
+    url = f"sqlite:///{tmp_path / 'var' / 'tidings.db'}"
+    monkeypatch.setenv("TIDINGS_VAR_DIR", str(tmp_path / "var"))
+    monkeypatch.setenv("TIDINGS_STORE_URL", url)
+    with open_instance(tmp_path / "var", url, sealing=None, pseudonym=None, now=1.0) as opened:
+        yield opened
+
+
+def ask(*words):
+    return CliRunner().invoke(app, [*words], catch_exceptions=True)
+
+
+def answer(*words):
+    result = ask(*words, "--json")
+    assert result.exit_code == 0, result.exception
+    return json.loads(result.stdout)
+
+
+def listed(*words):
+    return {
+        (one["number"], one["scope"], one["reason"]) for one in answer("suppress", "list", *words)["latest"]
+    }
+
+
+def rows(instance, text):
+    with instance.store.read.connect() as connection:
+        return [tuple(row) for row in connection.execute(sa.text(text))]
+
+
+def test_numbers_are_suppressed_by_hand_in_a_scope_and_listed(instance):
+    added = answer("suppress", "add", ANN, "07400 123457", "--region", "GB", "--scope", "SHOP", "--by", "Eve")
+    assert added == {"scope": "SHOP", "added": 2, "known": 0}
+    assert answer("suppress", "add", ANN, "--reason", "complaint")["added"] == 1
+    assert answer("suppress", "add", ANN)["known"] == 1
+    assert listed() == {(ANN, "SHOP", "by hand"), (BOB, "SHOP", "by hand"), (ANN, "", "complaint")}
+    assert listed("--scope", "everywhere") == {(ANN, "", "complaint")}
+    shown = ask("suppress", "list").stdout
+    assert "everywhere · complaint" in shown
+    assert ANN in shown
+    assert rows(instance, "select source from suppressions where scope = 'SHOP'") == [("by hand: Eve",)] * 2
+
+
+def test_one_bad_number_suppresses_nobody_and_is_not_repeated(instance):
+    failed = ask("suppress", "add", ANN, "0740").exception
+    assert isinstance(failed, BadNumber)
+    assert "0740" not in str(failed)
+    assert listed() == set()
+
+
+def test_a_stop_is_taken_back_with_a_name_and_a_reason_only(instance):
+    ask("suppress", "add", ANN, "--reason", "opted_out")
+    assert ask("suppress", "remove", ANN, "--by", "Eve").exit_code == 2
+    removed = answer("suppress", "remove", ANN, "--by", "Eve", "--why", "she asked us to")
+    assert removed == {"scope": "", "reason": "opted_out", "removed": 1}
+    assert listed() == set()
+    key = person_key(instance.keys.person, ANN)
+    [(_, payload)] = rows(instance, "select kind, payload from events where kind = 'lift'")
+    assert json.loads(payload) == {
+        "person_key": key, "scope": "", "reason": "opted_out", "by": "Eve", "why": "she asked us to",
+    }  # fmt: skip
+    [(who, what, details)] = rows(instance, "select who, what, details from audit_log")
+    assert (who, what) == ("Eve", "lift suppression")
+    assert key not in details
+    assert ANN not in details
+
+
+def test_what_is_not_suppressed_there_says_where_it_is(instance):
+    ask("suppress", "add", ANN, "--scope", "SHOP")
+    failed = ask("suppress", "remove", ANN, "--by", "Eve", "--why", "x").exception
+    assert isinstance(failed, NotSuppressed)
+    assert "it is for the sender ID or account SHOP" in str(failed)
+
+
+def test_a_withdrawn_consent_is_taken_back_by_a_newer_one_only(instance):
+    answer("consent", "withdraw", ANN, "--source", "a call")
+    failed = ask(
+        "suppress", "remove", ANN, "--scope", "purpose:marketing", "--by", "Eve", "--why", "x"
+    ).exception
+    assert isinstance(failed, StillWithdrawn)
+    given = answer("consent", "give", ANN, "--source", "web form", "--evidence", "form 12", "--by", "Eve")
+    assert (given["recorded"], given["is_given"]) == (1, True)
+    assert listed() == set()
+    newest, oldest = answer("consent", "show", ANN)
+    assert (newest["is_given"], newest["evidence"], newest["by"], newest["is_current"]) == (
+        True, "form 12", "Eve", True,
+    )  # fmt: skip
+    assert (oldest["is_given"], oldest["is_current"]) == (False, False)
+    assert "form 12" in ask("consent", "show", ANN).stdout
+
+
+def test_an_older_yes_leaves_the_no_standing(instance):
+    answer("consent", "withdraw", ANN, "--source", "a call", "--at", "2020-05-01")
+    given = answer("consent", "give", ANN, "--source", "web form", "--at", "2020-04-01")
+    assert (given["recorded"], given["is_given"]) == (1, False)
+    assert listed() == {(ANN, "purpose:marketing", "consent withdrawn")}
+
+
+def test_an_export_imports_again_as_it_was(instance, tmp_path):
+    ask("suppress", "add", ANN, "--reason", "=complaint", "--scope", "SHOP")
+    ask("suppress", "add", BOB, "--reason", "STOP, twice")
+    answer("consent", "withdraw", ANN, "--source", "a call", "--at", "2020-05-01T10:00+00:00")
+    with instance.store.write.begin() as connection:
+        connection.execute(sa.text("update suppressions set msisdn = null where reason = 'STOP, twice'"))
+    everything = "select person_key, scope, msisdn, reason, source, at from suppressions order by 1, 2"
+    before = rows(instance, everything)
+    file = tmp_path / "out.csv"
+    assert answer("suppress", "export", str(file)) == {"file": str(file), "rows": 3}
+    assert file.stat().st_mode & 0o777 == 0o600
+    assert ANN in ask("suppress", "export", "-").stdout
+    with instance.store.write.begin() as connection:
+        connection.execute(sa.text("delete from suppressions"))
+    assert answer("suppress", "import", str(file)) == {"added": 3, "known": 0, "rejects": 0}
+    after = rows(instance, everything)
+    assert [row[:-1] for row in after] == [row[:-1] for row in before]
+    assert [row[-1] for row in after] == pytest.approx([row[-1] for row in before], abs=1e-5)
+    assert answer("suppress", "import", str(file))["known"] == 3
+
+
+def test_a_list_is_suppressed_in_one_scope(instance, tmp_path):
+    file = tmp_path / "list.csv"
+    file.write_text(f"phone\n{ANN}\n")
+    imported = answer("suppress", "import", str(file), "--scope", "purpose:news", "--reason", "old list")
+    assert imported == {"added": 1, "known": 0, "rejects": 0}
+    assert listed() == {(ANN, "purpose:news", "old list")}
+
+
+def test_an_export_says_its_scopes_itself(instance, tmp_path):
+    file = tmp_path / "out.csv"
+    ask("suppress", "add", ANN)
+    ask("suppress", "export", str(file))
+    assert isinstance(ask("suppress", "import", str(file), "--scope", "SHOP").exception, SourceError)
+
+
+@pytest.mark.parametrize(
+    ("words", "error"),
+    [
+        (("suppress", "add", ANN, "--scope", "purpose:Big Sale"), BadScope),
+        (("consent", "give", ANN, "--source", "x", "--purpose", "Big Sale"), BadPurpose),
+        (("consent", "give", ANN, "--source", "x", "--at", "tomorrow"), NotATime),
+        (("consent", "give", ANN, "--source", "x", "--at", "2999-01-01"), NotYet),
+        (("consent", "show", "12"), BadNumber),
+        (("suppress", "add", "07400", "--region", "Atlantis"), BadNumber),
+    ],
+)
+def test_bad_input_is_named(instance, words, error):
+    assert isinstance(ask(*words).exception, error)
