@@ -15,6 +15,14 @@ CampaignName = Annotated[
         metavar="CAMPAIGN", help="A campaign file, or the name of one in data/campaigns/.", show_default=False
     ),
 ]
+DefinitionName = Annotated[
+    str | None,
+    typer.Argument(
+        metavar="NAME",
+        help="A campaign or import file, or the name of one in data/campaigns/ or data/imports/.",
+        show_default=False,
+    ),
+]
 SourceFile = Annotated[
     Path | None,
     typer.Option(

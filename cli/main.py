@@ -119,11 +119,11 @@ def send(
 
 
 @app.command()
-def deploy(campaign: arg.CampaignName = None, as_json: arg.Json = False) -> None:
-    """Put a campaign with its schedule on the Prefect server that `tidings up` runs."""
+def deploy(name: arg.DefinitionName = None, as_json: arg.Json = False) -> None:
+    """Put a campaign or an import with its schedule on the Prefect server that `tidings up` runs."""
     from cli.deploy import deploy as run
 
-    raise typer.Exit(run(campaign, as_json=as_json))
+    raise typer.Exit(run(name, as_json=as_json))
 
 
 @app.command()

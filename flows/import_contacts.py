@@ -58,7 +58,7 @@ def as_state(name: str, report: ImportReport | None) -> State[Any]:
         return Completed(name="Already running", message=f"another start imports {name} just now")
     if report.was_imported_before:
         why = f"the source is as import {report.import_no} read it, so nothing was written"
-        return Completed(name="Unchanged", message=f"{why}; “Read again” reads it all the same")
+        return Completed(name="Unchanged", message=f"{why}; “Import again” stores it all the same")
     return Completed(message=f"import {report.import_no}: {_in_words(report)}")
 
 

@@ -57,9 +57,9 @@ class ImportContacts(BaseModel):
     )
     again: bool = Field(
         False,
-        title="Read again",
-        description="Read the source although it has not changed since its last import, "
-        "such as after contacts were changed by hand.",
+        title="Import again",
+        description="Store the source row by row although it has not changed since its last import, "
+        "such as after contacts were deleted or taken off a list.",
         json_schema_extra={"position": 1},
     )
 

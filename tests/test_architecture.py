@@ -66,7 +66,16 @@ def test_every_room_is_under_contract():
 
 
 @pytest.mark.parametrize(
-    "module", ["cli.main", "cli.plan", "engine.plan", "engine.sender.process", "data.orchestrator"]
+    "module",
+    [
+        "cli.main",
+        "cli.plan",
+        "cli.contact_import",
+        "engine.plan",
+        "engine.importing",
+        "engine.sender.process",
+        "data.orchestrator",
+    ],
 )
 def test_what_a_person_waits_for_imports_neither_prefect_nor_great_expectations(module):
     assert imported_by(f"import {module}") & {"prefect", "great_expectations"} == set()

@@ -130,14 +130,14 @@ def test_an_unchanged_source_is_not_imported_again(run_import, definition, insta
     assert again.is_completed()
     assert (again.name, again.message) == (
         "Unchanged",
-        "the source is as import 1 read it, so nothing was written; “Read again” reads it all the same",
+        "the source is as import 1 read it, so nothing was written; “Import again” stores it all the same",
     )
     assert ask(instance, "select count(*) from imports") == 1
     assert artifacts_of(again).keys() == set()
     assert in_prefect(again).name == "members"
 
 
-def test_read_again_reads_an_unchanged_source(run_import, definition, instance):
+def test_import_again_stores_an_unchanged_source(run_import, definition, instance):
     path = definition()
     run_import(path)
     state = run_import(path, again=True)
@@ -212,6 +212,8 @@ def test_nothing_personal_reaches_prefect_however_an_import_ends(
     bad = definition("cut")
     bad.with_suffix(".csv").write_text(f'{HEADER}\n{number_of(1)},"{name_of(1)},yes\n')
     run_import(bad)
+    headerless = definition("headerless", header=f"{number_of(2)},{name_of(2)},yes")
+    assert run_import(headerless).is_failed()
     _break_import(monkeypatch)
     assert run_import(definition("broken")).is_failed()
 

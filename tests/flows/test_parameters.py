@@ -29,7 +29,7 @@ def form():
     ("name", "titles"),
     [
         ("SendCampaign", ["Campaign", "Run key", "Consent", "Send again"]),
-        ("ImportContacts", ["Import", "Read again"]),
+        ("ImportContacts", ["Import", "Import again"]),
         ("RerunBatches", ["Run", "Which batches", "Batches", "Messages in doubt", "Decided by", "Why"]),
     ],
 )
