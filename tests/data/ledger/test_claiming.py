@@ -288,6 +288,7 @@ def test_after_five_attempts_a_message_stays_unsent_and_the_next_task_run_has_fi
     for number in range(1, 5):
         bench.now += 30
         bench.settle(bench.claim(lease, number), *refused(OutcomeStatus.UNSENT, 9))
+    assert bench.ask(lease, 5) == Ended(why="done"), "nobody waits for a time that will bring nothing"
     bench.now += 30
     assert bench.ask(lease, 5) == Ended(why="done")
     assert bench.tally().in_words() == "batch 0: 9 accepted, 1 unsent (gateway throttled)"
