@@ -26,6 +26,7 @@ import typer
 from cli.main import app
 from messaging import template_language
 from messaging.expectations import KNOWN
+from messaging.import_file import parse_import
 from messaging.quality import Quality
 from messaging.template import compile_template
 
@@ -183,6 +184,13 @@ def test_the_page_on_quality_lists_what_there_is_and_its_example_can_be_read():
     )
     [example] = [block for block in blocks("toml") if block.page.name == "quality.md"]
     Quality.model_validate(tomllib.loads(example.text)["quality"])
+
+
+def test_the_page_on_contacts_shows_an_import_file_that_can_be_read():
+    [example] = [
+        block for block in blocks("toml") if block.page.name == "contacts.md" and "[source]" in block.text
+    ]
+    parse_import(tomllib.loads(example.text))
 
 
 def test_commands_stand_in_blocks_that_are_tested():
