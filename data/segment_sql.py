@@ -35,6 +35,8 @@ if TYPE_CHECKING:
     from data.store.engine import Store
 
 _PARAMETER = re.compile(r"(?<![:\w]):(\w+)")
+_NUMBERS = ("number", f"-{'9' * 16}", "9" * 16)  # of which nothing with 15 digits is beyond
+_DATES = ("date", "0000-01-01", "9999-12-31")
 _FROM_THE_BEGINNING = float("-inf")
 
 
@@ -121,8 +123,7 @@ class _Compiler:
         if condition.is_empty is not None:
             text = self._text("is_empty", value=value)
             return text if condition.is_empty else f"not {text}"
-        bounds = {">=": condition.at_least, "<=": condition.at_most}
-        return _joined("and", [self._compared(value, how, bound) for how, bound in bounds.items() if bound])
+        return self._between(value, condition.at_least, condition.at_most)
 
     def _value(self, field: str) -> str:
         if field in STANDARD_FIELDS:
@@ -130,11 +131,10 @@ class _Compiler:
         bound = {"path": f'$."{field}"'} if self._dialect == "sqlite" else {"attribute": field}
         return self._renamed(sql(f"segments/attribute_{self._dialect}"), bound)
 
-    def _compared(self, value: str, comparison: str, bound: str) -> str:
-        kind = "number" if is_number(bound) else "date"
-        return self._text(
-            f"{kind}_{self._dialect}", bound={"bound": bound}, value=value, comparison=comparison
-        )
+    def _between(self, value: str, low: str | None, high: str | None) -> str:
+        kind, lowest, highest = _NUMBERS if is_number(low or high or "") else _DATES
+        bound = {"low": low or lowest, "high": high or highest}
+        return self._text(f"{kind}_{self._dialect}", bound=bound, value=value)
 
     def _dated(self, condition: Dated) -> str:
         instant, age = (
@@ -147,17 +147,19 @@ class _Compiler:
         return text if age.within_s is not None else f"not {text}"
 
     def _consent(self, condition: ConsentCondition) -> str:
+        bound = {"purpose": condition.purpose}
+        if condition.consent == "withdrawn":
+            return self._text("withdrawn", bound=bound)
+        known = self._text("any_consent", bound=bound)
         if condition.consent == "unknown":
-            return "not " + self._text("any_consent", bound={"purpose": condition.purpose})
-        bound = {"purpose": condition.purpose, "is_given": condition.consent == "given"}
-        return self._text("consent", bound=bound)
+            return f"not {known}"
+        return _joined("and", [known, "not " + self._text("withdrawn", bound=bound)])
 
     def _behaviour(self, condition: Behaviour) -> str:
         past = condition.past
         since = _FROM_THE_BEGINNING if past.since_s is None else self._now - past.since_s
-        text = self._text(
-            "behaved", bound={"since": since}, event=f"{condition.event}_at", runs=self._runs(past)
-        )
+        name = "behaved" if past.run is None else "behaved_in_one_run"
+        text = self._text(name, bound={"since": since}, event=f"{condition.event}_at", runs=self._runs(past))
         return f"not {text}" if past.is_denied else text
 
     def _runs(self, past: Past) -> str:

@@ -1,9 +1,12 @@
-"""Loading: new events into the lake, runs folded to one row a message, the analytics swapped (design.md §4)."""
+"""Loading: new events into the lake, runs folded to one row a message, the analytics swapped (design.md §4).
+
+What a fold changed for its people goes to the store's `behaviour` too, where segments find it.
+"""
 
 from __future__ import annotations
 
 import logging
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -11,6 +14,7 @@ from typing import TYPE_CHECKING
 import polars as pl
 
 from data.analytics import publish_views
+from data.behaviour import put_behaviour, settle_replies_of, settle_replies_to
 from data.lake import manifest
 from data.lake.expanding import expand
 from data.lake.files import (
@@ -21,7 +25,7 @@ from data.lake.files import (
     write_frames,
     write_tables,
 )
-from data.lake.folding import fold_messages
+from data.lake.folding import changed_behaviour, fold_messages
 from data.lake.schemas import EVENTS, RUNS
 
 if TYPE_CHECKING:
@@ -62,6 +66,7 @@ def load_lake(store: Store, lake: Path, analytics: Path, *, now: float, fold_all
         n_events, n_rows = _drain(store, lake, now)
         _merge_small_files(store, lake, now)
         n_folded, n_waiting = _fold(store, lake, now, fold_all=fold_all)
+        _catch_up_on_behaviour(store, lake, now)
         if n_events or not any(file.kind == "runs" for file in manifest.named_files(store)):
             _write_runs(store, lake, now)
         is_swapped = publish_views(analytics, lake, manifest.named_files(store))
@@ -154,8 +159,28 @@ def _fold_run(store: Store, lake: Path, fold: manifest.OwedFold, now: float) -> 
     events = [lake / f.file for f in named if f.kind == "events"]
     file = file_of_export("messages", fold.export, fold.run)
     n_rows = fold_messages(lake, fold.run, planned, events, lake / file)
-    earlier = [f.export for f in named if f.kind == "messages" and f.run == fold.run]
-    manifest.name_in_place_of(store, fold.export, file, n_rows, earlier, now=now)
+    earlier = [f for f in named if f.kind == "messages" and f.run == fold.run]
+    is_filled = fold.run not in dict(manifest.unfilled_runs(store))
+    # Before the file has its name: a crash in between leaves the debt, and the same rows are written once more.
+    _fill_behaviour(store, lake, fold.run, lake / file, [lake / f.file for f in earlier if is_filled])
+    manifest.name_fold(store, fold, file, n_rows, [f.export for f in earlier], now=now)
+
+
+def _fill_behaviour(store: Store, lake: Path, run: int, newer: Path, older: Sequence[Path]) -> None:
+    """Let segments know what a run's messages file says that an older one did not."""
+    if put_behaviour(store, run, changed_behaviour(lake, run, newer, older)):
+        settle_replies_to(store, run)
+
+
+def _catch_up_on_behaviour(store: Store, lake: Path, now: float) -> None:
+    """What no fold does: replies without any other news of their run, and runs that were folded before behaviour was kept."""
+    for run, file in manifest.unfilled_runs(store):
+        _fill_behaviour(store, lake, run, lake / file, [])
+        n_rows = next(f.n_rows for f in manifest.named_files(store) if f.file == file)
+        manifest.note_behaviour(store, run, n_rows, now=now)
+    for debt, people in manifest.owed_replies(store).items():
+        settle_replies_of(store, people)
+        manifest.forget_exports(store, [debt])
 
 
 def _write_runs(store: Store, lake: Path, now: float) -> None:

@@ -1,15 +1,17 @@
-"""Folding: what was planned for a run's messages, joined with the last that is known of each."""
+"""Folding: what was planned for a run's messages, joined with the last that is known of each; and what that changed."""
 
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
 import duckdb
 import pyarrow as pa
 
-from data.lake.files import write_tables
+from data.behaviour import Behaved
+from data.lake.files import empty_file, write_tables
 from data.lake.schemas import MESSAGES
 from data.sql import sql
 from data.whole_files import make_private_folder
@@ -32,14 +34,40 @@ def fold_messages(lake: Path, run: int, planned: Sequence[Path], events: Sequenc
     spill = lake / ".spill"
     make_private_folder(spill)
     files = {"planned": [str(file) for file in planned], "events": [str(file) for file in events]}
-    with duckdb.connect(config={"memory_limit": MEMORY_LIMIT, "temp_directory": str(spill)}) as connection:
-        try:
-            return write_tables(_folded(connection, files, run), MESSAGES, path, cast=True)
-        except duckdb.IOException as error:
-            raise LakeFileError(
-                f"run {run}: a file of the lake cannot be read ({str(error).splitlines()[0]}); "
-                "put var/lake back from a backup. No message is affected."
-            ) from None
+    with _readable(run), _connected(spill) as connection:
+        return write_tables(_folded(connection, files, run), MESSAGES, path, cast=True)
+
+
+def changed_behaviour(lake: Path, run: int, newer: Path, older: Sequence[Path]) -> Iterator[Behaved]:
+    """For whom the newer messages file of a run says another thing than the older one, in the order of their keys.
+
+    older: the files that behaviour was filled from; none: it knows nothing of the run. Raises LakeFileError.
+    """
+    spill = lake / ".spill"
+    make_private_folder(spill)
+    files = {
+        "newer": [str(newer)],
+        "older": [str(file) for file in older] or [str(empty_file(lake, "messages"))],
+    }
+    with _readable(run), _connected(spill) as connection:
+        changed = connection.execute(sql("lake/behaviour"), files)
+        while rows := changed.fetchmany(ROWS_PER_GROUP):
+            yield from map(Behaved._make, rows)
+
+
+def _connected(spill: Path) -> duckdb.DuckDBPyConnection:
+    return duckdb.connect(config={"memory_limit": MEMORY_LIMIT, "temp_directory": str(spill)})
+
+
+@contextmanager
+def _readable(run: int) -> Iterator[None]:
+    try:
+        yield
+    except duckdb.IOException as error:
+        raise LakeFileError(
+            f"run {run}: a file of the lake cannot be read ({str(error).splitlines()[0]}); "
+            "put var/lake back from a backup. No message is affected."
+        ) from None
 
 
 def _folded(

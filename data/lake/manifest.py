@@ -1,7 +1,8 @@
 """The manifest of the lake: which files there are, which events are in them, and what is still owed.
 
 Every function is one short transaction. An export is a number first, then a file, then a name: a row without a file
-tells the next loader what a crash left.
+tells the next loader what a crash left. Two kinds never get a file: 'behaviour' notes that the store knows what a run's
+messages file says, 'replies' that it does not know yet what the replies of an export answer.
 """
 
 from __future__ import annotations
@@ -10,6 +11,7 @@ from collections.abc import Iterator, Sequence
 from functools import cache
 from typing import TYPE_CHECKING, NamedTuple
 
+import orjson
 import polars as pl
 import sqlalchemy as sa
 
@@ -88,10 +90,11 @@ def claimed_events(store: Store, export: int) -> Iterator[pl.DataFrame]:
 
 
 def name_events(store: Store, export: int, file: str, n_rows: int, *, now: float) -> None:
-    """Give readers a file of new events, and owe the runs it speaks of a new messages file."""
+    """Give readers a file of new events, and owe the runs it speaks of a new messages file, and its replies a look."""
     with store.write.begin() as connection:
         _name(connection, export, file, n_rows, now)
         connection.execute(_statement("owe_folds"), {"export": export, "now": now})
+        connection.execute(_statement("owe_replies"), {"export": export, "now": now})
 
 
 def name_in_place_of(
@@ -102,6 +105,36 @@ def name_in_place_of(
         _name(connection, export, file, n_rows, now)
         if superseded:
             connection.execute(_statement("supersede_files"), {"exports": list(superseded), "now": now})
+
+
+def name_fold(
+    store: Store, fold: OwedFold, file: str, n_rows: int, superseded: Sequence[int], *, now: float
+) -> None:
+    """Give readers the messages of a run; behaviour holds what they say already."""
+    with store.write.begin() as connection:
+        _name(connection, fold.export, file, n_rows, now)
+        if superseded:
+            connection.execute(_statement("supersede_files"), {"exports": list(superseded), "now": now})
+        _note_behaviour(connection, fold.run, n_rows, now)
+
+
+def note_behaviour(store: Store, run: int, n_rows: int, *, now: float) -> None:
+    """Behaviour holds what the run's messages file says."""
+    with store.write.begin() as connection:
+        _note_behaviour(connection, run, n_rows, now)
+
+
+def unfilled_runs(store: Store) -> list[tuple[int, str]]:
+    """Runs with a messages file that behaviour has never been filled from, each with the file, relative to the lake."""
+    with store.read.connect() as connection:
+        return [(run, file) for run, file in connection.execute(_statement("unfilled_runs"))]
+
+
+def owed_replies(store: Store) -> dict[int, list[str]]:
+    """Debt → the people who wrote, of each export of events whose replies nobody has looked at yet."""
+    with store.read.connect() as connection:
+        owed = {row.export: row.of_export for row in connection.execute(_statement("owed_replies"))}
+        return {debt: _people_of_replies(connection, export) for debt, export in owed.items()}
 
 
 def owed_folds(store: Store) -> list[OwedFold]:
@@ -144,6 +177,17 @@ def read_runs(store: Store) -> pl.DataFrame:
     return runs.with_columns(
         utc_instant(pl.col(name)).alias(name) for name, dtype in RUNS.items() if dtype == UTC_INSTANT
     )
+
+
+def _people_of_replies(connection: Connection, export: int) -> list[str]:
+    told = connection.execute(_statement("people_of_replies"), {"export": export}).scalars()
+    people = (orjson.loads(payload).get("person_key") for payload in told)
+    return sorted({person for person in people if person})
+
+
+def _note_behaviour(connection: Connection, run: int, n_rows: int, now: float) -> None:
+    connection.execute(_statement("forget_behaviour_note"), {"run": run})
+    connection.execute(_statement("note_behaviour"), {"run": run, "n_rows": n_rows, "now": now})
 
 
 def _name(connection: Connection, export: int, file: str, n_rows: int, now: float) -> None:

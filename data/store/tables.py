@@ -243,6 +243,7 @@ replies = sa.Table(
     sa.Column("text", sa.Text),
     sa.Column("received_at", Instant, nullable=False),
     sa.UniqueConstraint("account", "gateway_message_id", name="a_reply_once"),
+    sa.Index("replies_of_person", "person_key"),
 )
 
 suppressions = sa.Table(
@@ -435,7 +436,7 @@ behaviour = sa.Table(
     metadata,
     sa.Column("person_key", sa.Text, primary_key=True),
     sa.Column("run", sa.Integer, primary_key=True, autoincrement=False),
-    sa.Column("texted_at", Instant, comment="accepted by the gateway"),
+    sa.Column("texted_at", Instant, comment="accepted by the gateway, or in doubt"),
     sa.Column("delivered_at", Instant),
     sa.Column("failed_at", Instant, comment="a final receipt that is none of delivered and read"),
     sa.Column("replied_at", Instant),

@@ -21,7 +21,7 @@ def upgrade() -> None:
         "behaviour",
         sa.Column("person_key", sa.Text(), nullable=False),
         sa.Column("run", sa.Integer(), autoincrement=False, nullable=False),
-        sa.Column("texted_at", sa.Double(), nullable=True, comment="accepted by the gateway"),
+        sa.Column("texted_at", sa.Double(), nullable=True, comment="accepted by the gateway, or in doubt"),
         sa.Column("delivered_at", sa.Double(), nullable=True),
         sa.Column(
             "failed_at",
@@ -36,6 +36,7 @@ def upgrade() -> None:
         sqlite_with_rowid=False,
     )
     op.create_index("behaviour_in_run", "behaviour", ["run"], unique=False)
+    op.create_index("replies_of_person", "replies", ["person_key"], unique=False)
     op.create_table(
         "consents",
         sa.Column("consent", sa.BigInteger().with_variant(sa.Integer(), "sqlite"), nullable=False),

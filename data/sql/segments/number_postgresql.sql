@@ -1,6 +1,6 @@
--- segments/number_postgresql · {value}: the expression of a field, never null; {comparison}: >= or <=
+-- segments/number_postgresql · {value}: the expression of a field, never null
 case
     when {value} ~ '^[+-]?[0-9]+([.][0-9]+)?$' and length(translate({value}, '+-.', '')) <= 15
-        then cast({value} as numeric) {comparison} cast(:bound as numeric)
+        then cast({value} as numeric) between cast(:low as numeric) and cast(:high as numeric)
     else false
 end
