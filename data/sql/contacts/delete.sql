@@ -1,0 +1,3 @@
+-- contacts/delete · one who is in no list any more
+delete from contacts
+where contact = :contact;
