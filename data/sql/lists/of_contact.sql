@@ -1,0 +1,6 @@
+-- lists/of_contact · grain: one row per list or tag that :contact is in
+select lists.list, lists.kind, lists.name, list_members.added_at, list_members.added_by
+from list_members
+join lists on lists.list = list_members.list
+where list_members.contact = :contact
+order by lists.list;
