@@ -1,0 +1,3 @@
+-- segments/delete · its people stay contacts
+delete from segments
+where segment = :segment;
