@@ -149,7 +149,7 @@ class Merging:
             done = merge_people(connection, people, self._what, now=self._now())
         took = time.perf_counter() - began
         fitting = int(people.height * SLICE_S / max(took, 0.001))
-        self._n_rows = max(100, min(fitting, 2 * self._n_rows, LONGEST_SLICE))
+        self._n_rows = min(max(fitting, 100), 2 * self._n_rows, LONGEST_SLICE)
         self._pause(max(SHORTEST_PAUSE_S, PAUSE_PER_S * took))
         return done
 

@@ -8,6 +8,7 @@ import pytest
 from data.store.migrate import prepare_store
 from tests.conftest import Simulator
 from tests.engine.doubtful import House, make_house
+from tests.engine.intake import Intake, intake_at
 from tests.engine.planning import NOW, Desk
 
 
@@ -32,3 +33,11 @@ def either_house(request: pytest.FixtureRequest, tmp_path: Path, simulator: Simu
     is_postgres = request.param == "postgresql"
     url = request.getfixturevalue("postgres_url") if is_postgres else f"sqlite:///{tmp_path / 'store.db'}"
     yield from make_house(url, tmp_path, simulator)
+
+
+@pytest.fixture(params=["sqlite", "postgresql"])
+def intake(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[Intake]:
+    is_postgres = request.param == "postgresql"
+    url = request.getfixturevalue("postgres_url") if is_postgres else f"sqlite:///{tmp_path / 'store.db'}"
+    with intake_at(url, tmp_path) as made:
+        yield made

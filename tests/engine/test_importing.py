@@ -1,0 +1,379 @@
+"""Contacts come into the store: each row of a source is one of five, and nobody who said no is asked again."""
+
+from __future__ import annotations
+
+import stat
+import threading
+
+import polars as pl
+import pytest
+
+from data.consents import ConsentEntry, record_consents
+from data.contacts.lists import BadListName
+from data.file_lock import only_one
+from data.imports import list_imports
+from data.suppressions import Suppression, suppress
+from engine.importing import ImportRunning
+from messaging.errors import SourceError
+from tests.engine.intake import counts_of, key_of
+
+ANN, BOB, LANDLINE, DEE, LI = (
+    "+447400123001", "+447400123002", "+442079460018", "+447400123004", "+447400123005",
+)  # fmt: skip
+PEOPLE = """phone,first_name,city,consent
+07400 123001,Ann,Leeds,yes
+07400 123002,,Köln,yes
+020 7946 0018,Bob,Leeds,yes
+07400 123001,Ann again,Leeds,yes
+not a number,Cy,Leeds,yes
+07400 123004,Dee,Leeds,no
+1,2,3,4,5
+07400 123005,李雷,,maybe
+"""
+
+
+@pytest.fixture
+def people(intake):
+    """An intake with PEOPLE in it."""
+    intake.source(PEOPLE)
+    intake.bring()
+    return intake
+
+
+def test_every_row_is_one_of_five(intake):
+    intake.source(PEOPLE)
+    report = intake.bring(list="Spring", tags=["vip", "new"])
+    assert counts_of(report) == {"new": 5, "changed": 0, "same": 0, "double": 1, "rejects": 2}
+    assert intake.contacts() == {
+        ANN: {"first_name": "Ann", "city": "Leeds"},
+        BOB: {"city": "Köln"},
+        LANDLINE: {"first_name": "Bob", "city": "Leeds"},
+        DEE: {"first_name": "Dee", "city": "Leeds"},
+        LI: {"first_name": "李雷"},
+    }
+    everybody = sorted([ANN, BOB, LANDLINE, DEE, LI])
+    assert (
+        intake.members("Spring") == intake.members("vip", "tag") == intake.members("new", "tag") == everybody
+    )
+    assert set(intake.column("select changed_by from contacts")) == {"import 1"}
+    assert intake.changes() == []
+    assert (report.rejects, report.columns["consent"]) == ({"not_a_number": 1, "ragged_row": 1}, "consent")
+
+
+def test_few_people_are_stored_in_the_order_of_their_source(people):
+    assert list(people.contacts()) == [ANN, BOB, LANDLINE, DEE, LI]
+
+
+def test_what_is_kept_of_an_import(people):
+    (kept,) = list_imports(people.store)
+    assert (kept.import_no, kept.name, kept.source, kept.state, kept.by) == (
+        1, "people", "people.csv", "finished", "a test",
+    )  # fmt: skip
+    assert (kept.counts.n_rows, kept.counts.n_new, kept.folder) == (8, 5, "imports/000001")
+
+
+def test_what_a_file_says_wins_and_what_it_does_not_say_stays(people):
+    people.source("phone,first_name,city\n07400 123001,Anna,\n07400 123002,Bo,York\n07400 123004,Dee,Leeds\n")
+    assert counts_of(people.bring()) == {"new": 0, "changed": 2, "same": 1, "double": 0, "rejects": 0}
+    assert people.contacts()[ANN] == {"first_name": "Anna", "city": "Leeds"}
+    assert people.contacts()[BOB] == {"first_name": "Bo", "city": "York"}
+    assert people.changes() == [
+        ("import 2", {"first_name": ["Ann", "Anna"]}),
+        ("import 2", {"city": ["Köln", "York"], "first_name": [None, "Bo"]}),
+    ]
+
+
+def test_a_cell_of_blanks_is_empty(people):
+    people.source("phone,first_name,city\n07400 123001,  ,\t\n")
+    assert counts_of(people.bring())["same"] == 1
+
+
+@pytest.mark.parametrize(
+    ("merge", "after"),
+    [
+        ({"wins": "stored"}, {"first_name": "Ann", "city": "Leeds", "plan": "gold"}),
+        ({"keep": ["city"]}, {"first_name": "Anna", "city": "Leeds", "plan": "gold"}),
+        ({"keep": ["first_name", "plan"]}, {"first_name": "Ann", "city": "York", "plan": "gold"}),
+    ],
+)
+def test_the_stored_value_wins_where_it_is_told_to(people, merge, after):
+    people.source("phone,first_name,city,plan\n07400 123001,Anna,York,gold\n")
+    people.bring(merge=merge)
+    assert people.contacts()[ANN] == after
+
+
+def test_other_rules_are_another_import_of_the_same_file(people):
+    people.source("phone,first_name\n07400 123001,Anna\n")
+    assert counts_of(people.bring(merge={"wins": "stored"}))["same"] == 1
+    report = people.bring()
+    assert (report.was_imported_before, report.n_changed) == (False, 1)
+
+
+def test_a_field_to_keep_that_nobody_has_is_a_mistake(people):
+    with pytest.raises(
+        SourceError, match=r"merge.keep names 'ctiy', and no contact has such a field; it has: .*city"
+    ):
+        people.bring(merge={"keep": ["ctiy"]})
+
+
+def test_a_field_to_keep_may_be_missing_from_a_file(people):
+    people.source("phone,first_name\n07400 123001,Anna\n")
+    assert people.bring(merge={"keep": ["city"]}).n_changed == 1
+
+
+def test_columns_are_fields_by_the_names_that_somebody_gave_them(intake):
+    intake.source("Handy;Vorname;Kundennummer;Fällig am;Land;\n07400 123001;Ann;K 1;2026-12-01;GB;\n")
+    intake.bring(source={"attributes": {"due": "Fällig am"}})
+    assert intake.contacts()[ANN] == {
+        "first_name": "Ann", "external_id": "K 1", "due": "2026-12-01", "land": "GB",
+    }  # fmt: skip
+    assert intake.rows("select attribute, header from attributes order by 1") == [
+        ("due", "Fällig am"), ("land", "Land"),
+    ]  # fmt: skip
+
+
+def test_a_file_that_was_imported_is_not_read_again(people):
+    report = people.bring()
+    assert (report.was_imported_before, report.import_no, report.n_new) == (True, 1, 5)
+    assert report.rejects == {"not_a_number": 1, "ragged_row": 1}
+    assert people.imports() == [(1, "finished")]
+
+
+@pytest.mark.parametrize(
+    "otherwise",
+    [{"list": "Other"}, {"tags": ["x"]}, {"source": {"region": "FR"}}, {"consent": {"purpose": "news"}}],
+)
+def test_put_elsewhere_or_read_otherwise_it_is_another_import(people, otherwise):
+    assert not people.bring(**otherwise).was_imported_before
+
+
+def test_again_finds_the_rows_the_same_and_changes_nothing(people):
+    before = people.rows("select * from contacts order by contact")
+    assert counts_of(people.bring(again=True)) == {
+        "new": 0,
+        "changed": 0,
+        "same": 5,
+        "double": 1,
+        "rejects": 2,
+    }
+    assert people.rows("select * from contacts order by contact") == before
+    assert people.rows("select count(*) from consents") == [(4,)]
+
+
+def test_a_file_that_goes_back_to_what_it_said_before_is_news(people):
+    people.source(PEOPLE.replace("Ann,", "Anna,"))
+    people.bring()
+    people.source(PEOPLE)
+    report = people.bring()
+    assert (report.was_imported_before, report.n_changed) == (False, 1)
+    assert people.contacts()[ANN]["first_name"] == "Ann"
+
+
+def test_an_edit_by_hand_is_looked_at_again(people):
+    people.do("update contacts set first_name = 'Annie', source_hash = null where msisdn = :ann", ann=ANN)
+    assert people.bring().was_imported_before
+    assert people.contacts()[ANN]["first_name"] == "Annie"
+    assert counts_of(people.bring(again=True))["changed"] == 1
+    assert people.contacts()[ANN]["first_name"] == "Ann"
+
+
+def test_who_was_deleted_by_hand_comes_back_only_when_told(people):
+    people.do("delete from contacts where msisdn = :ann", ann=ANN)
+    people.bring()
+    assert ANN not in people.contacts()
+    assert people.bring(again=True).n_new == 1
+
+
+def test_who_was_taken_off_a_list_comes_back_only_when_told(intake):
+    intake.source(PEOPLE)
+    intake.bring(list="Spring")
+    intake.do("delete from list_members where contact = 1")
+    intake.bring(list="Spring")
+    assert len(intake.members("Spring")) == 4
+    assert counts_of(intake.bring(list="Spring", again=True))["same"] == 5
+    assert len(intake.members("Spring")) == 5
+
+
+def test_members_are_added_and_never_removed(people):
+    people.source("phone\n07400 123001\n")
+    people.bring(list="Spring")
+    people.source("phone\n07400 123002\n")
+    people.bring(list="Spring")
+    assert people.members("Spring") == [ANN, BOB]
+
+
+def test_a_suppression_outlives_an_import_that_says_yes(intake):
+    entry = Suppression(person_key=key_of(ANN), msisdn=ANN, reason="STOP", source="reply")
+    suppress(intake.store, [entry], 5.0)
+    intake.source(PEOPLE)
+    intake.bring()
+    assert ("", "STOP") in intake.rows(
+        f"select scope, reason from suppressions where person_key = '{key_of(ANN)}'"
+    )
+
+
+def test_what_is_said_of_consent_is_recorded_with_where_it_was_said(people):
+    assert people.consents() == {
+        key_of(ANN): True,
+        key_of(BOB): True,
+        key_of(LANDLINE): True,
+        key_of(DEE): False,
+    }
+    said = "select source, evidence, recorded_by from consents where not is_given"
+    assert people.rows(said) == [("import people", "consent: no", "import 1")]
+    assert people.column("select scope from suppressions") == ["purpose:marketing"]
+
+
+def test_silence_and_an_undated_yes_undo_no_no(people):
+    people.source("phone,consent\n07400 123004,\n07400 123001,maybe\n")
+    people.bring()
+    people.source("phone,consent\n07400 123004,yes\n")
+    people.bring()
+    assert people.consents()[key_of(DEE)] is False
+    assert people.consents()[key_of(ANN)] is True
+
+
+def test_a_newer_yes_undoes_a_no_and_an_older_one_does_not(intake):
+    intake.source("phone,consent,when\n07400 123004,no,2026-03-04\n")
+    told = {"purpose": "marketing", "at": "when", "source": "web form"}
+    intake.bring(consent=told)
+    intake.source("phone,consent,when\n07400 123004,yes,2026-03-03 23:59\n")
+    intake.bring(consent=told)
+    assert intake.consents() == {key_of(DEE): False}
+    intake.source("phone,consent,when\n07400 123004,yes,2026-03-05\n")
+    intake.bring(consent=told)
+    assert intake.consents() == {key_of(DEE): True}
+    assert intake.contacts()[DEE] == {}, "when it was said is no attribute"
+    assert set(intake.column("select source from consents")) == {"web form"}
+
+
+def test_a_no_in_any_row_of_a_number_counts(intake):
+    intake.source("phone,consent\n07400 123001,yes\n07400 123001,no\n07400 123002,no\n07400 123002,yes\n")
+    intake.bring()
+    assert intake.consents() == {key_of(ANN): False, key_of(BOB): False}
+
+
+def test_a_yes_by_hand_is_not_undone_by_a_row_that_was_there_before(people):
+    entry = ConsentEntry(
+        person_key=key_of(DEE), msisdn=DEE, purpose="marketing", is_given=True, at=people.clock(), source="telephone",
+        evidence=None, by="Eve",
+    )  # fmt: skip
+    with people.store.write.begin() as connection:
+        record_consents(connection, [entry], now=people.clock())
+    people.source(PEOPLE.replace("Ann,", "Anna,"))
+    people.bring()
+    assert people.consents()[key_of(DEE)] is True
+
+
+def test_what_is_unclear_about_consent_is_told(intake):
+    intake.source(
+        "phone,consent,when\n07400 123001,perhaps,\n07400 123002,yes,03/04/2026\n07400 123004,yes,2099-01-01\n"
+    )
+    report = intake.bring(consent={"at": "when"})
+    assert any("1 cells of consent say neither yes nor no" in notice for notice in report.notices)
+    assert any("2 times of consent could not be read" in notice for notice in report.notices)
+    assert intake.column("select at from consents") == [0.0, 0.0]
+
+
+def test_a_column_that_the_import_file_misspells_is_named(intake):
+    intake.source(PEOPLE)
+    with pytest.raises(SourceError, match=r"there is no column 'wann' \(saw: .*\). Correct \[consent\] at"):
+        intake.bring(consent={"at": "wann"})
+    assert intake.imports() == [(1, "failed")]
+
+
+def test_who_asked_to_be_forgotten_is_not_stored_again(intake):
+    entry = Suppression(person_key=key_of(ANN), msisdn=None, reason="forgotten", source="forget")
+    suppress(intake.store, [entry], 5.0)
+    intake.source(PEOPLE)
+    report = intake.bring()
+    assert counts_of(report) == {"new": 4, "changed": 0, "same": 0, "double": 1, "rejects": 3}
+    assert ANN not in intake.contacts()
+    rejects = pl.read_parquet(report.rejects_csv.with_suffix(".parquet"))
+    assert rejects.select("source_row", "rule", "raw_value").rows() == [
+        (2, "forgotten", None),
+        (6, "not_a_number", "not a number"),
+        (8, "ragged_row", "1,2,3,4,5"),
+    ]
+    assert "123001" not in report.rejects_csv.read_text()
+    assert "07400 123001,Ann" not in report.rejects_csv.read_text()
+
+
+def test_rejects_can_be_mended_and_brought_again(people):
+    path = people.var_dir / "imports" / "000001" / "rejects.csv"
+    assert (
+        stat.S_IMODE(path.stat().st_mode)
+        == stat.S_IMODE(path.with_suffix(".parquet").stat().st_mode)
+        == 0o600
+    )
+    mended = path.read_text().replace(",not a number,Cy", ",07400 123009,Cy")
+    people.source(mended, "mended.csv")
+    report = people.bring(file="mended.csv", name="mended")
+    assert counts_of(report) == {"new": 1, "changed": 0, "same": 0, "double": 0, "rejects": 1}
+    assert people.contacts()["+447400123009"] == {"first_name": "Cy", "city": "Leeds"}
+
+
+def test_a_source_without_rejects_leaves_no_folder(intake):
+    intake.source("phone\n07400 123001\n")
+    assert intake.bring().rejects_csv is None
+    assert not (intake.var_dir / "imports" / "000001").exists()
+
+
+def test_a_source_that_cannot_be_read_has_changed_nothing_and_is_noted(intake):
+    intake.source("name,mail\nAnn,a@example.com\n")
+    with pytest.raises(SourceError, match="no column looks like a phone number"):
+        intake.bring(list="Spring")
+    assert (intake.contacts(), intake.column("select name from lists")) == ({}, [])
+    (failed,) = list_imports(intake.store)
+    assert failed.state == "failed"
+    assert "no column looks like a phone number" in failed.state_reason
+
+
+def test_a_list_name_that_nobody_could_write_again_is_refused_before_anything_is_stored(intake):
+    intake.source(PEOPLE)
+    with pytest.raises(BadListName):
+        intake.bring(list="a\nb")
+    assert intake.contacts() == {}
+
+
+def test_one_import_of_a_name_at_a_time(intake):
+    intake.source(PEOPLE)
+    with (
+        only_one(intake.var_dir / "imports" / ".people.lock"),
+        pytest.raises(ImportRunning, match="wait until"),
+    ):
+        intake.bring()
+    assert intake.bring().n_new == 5
+
+
+def test_an_import_that_was_cut_off_is_failed_by_the_next_one(intake):
+    intake.do(
+        'insert into imports (name, source, fingerprint, state, started_at, "by") '
+        "values ('people', 'people.csv', 'f', 'running', 1, 'x')"
+    )
+    intake.source(PEOPLE)
+    assert intake.bring().import_no == 2
+    assert intake.imports() == [(1, "failed"), (2, "finished")]
+
+
+@pytest.mark.parametrize("rows_per_chunk", [7, 1000])
+def test_two_imports_of_the_same_people_at_once_store_each_of_them_once(intake, monkeypatch, rows_per_chunk):
+    monkeypatch.setattr("data.contacts.merging.FIRST_SLICE", 10)
+    monkeypatch.setattr("data.contacts.merging.LONGEST_SLICE", 10)
+    numbers = [f"07400 {number:06}" for number in range(200_000, 200_120)]
+    for name in ("one", "two"):
+        intake.source("phone,consent\n" + "".join(f"{number},yes\n" for number in numbers), f"{name}.csv")
+    reports = {}
+
+    def bring(name):
+        reports[name] = intake.bring(file=f"{name}.csv", name=name, list=name, rows_per_chunk=rows_per_chunk)
+
+    threads = [threading.Thread(target=bring, args=(name,)) for name in ("one", "two")]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    assert sum(report.n_new for report in reports.values()) == 120
+    assert sum(report.n_same for report in reports.values()) == 120
+    assert len(intake.contacts()) == len(intake.members("one")) == len(intake.members("two")) == 120
+    assert len(intake.consents()) == 120
