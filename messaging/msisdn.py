@@ -15,13 +15,17 @@ import phonenumbers
 import polars as pl
 from phonenumbers import NumberParseException, PhoneNumberFormat, PhoneNumberType, ValidationResult
 
-from messaging.phone_patterns import VERDICTS, match_patterns
+from messaging.phone_patterns import FEWEST_DIGITS, VERDICTS, match_digits, read_digits, refuse
 from messaging.phone_rules import PhoneRule
+from messaging.phone_tables import PhoneTables
 
 PHONES = pl.Schema({"msisdn": pl.String, "region": pl.String, "number_type": pl.String, "rule": pl.String})
 
 FEWEST_ROWS_FOR_PATTERNS = 256  # below, the library's loop costs less than building a region's expressions
 
+_TABLES = PhoneTables()  # of this process: they depend on nothing but the library's metadata
+
+_MOST_CHARS_OF_A_PLAIN_NUMBER = 20
 _MAYBE_DAMAGED = r"[0-9](?:[.,]0|[eE]\+?[0-9]{1,2})$"
 _WHOLE_FLOAT = r"^\+?[0-9]{7,15}[.,]0$"
 _SCIENTIFIC = r"^([0-9])(?:[.,]([0-9]+))?[eE]\+?([0-9]{1,2})$"
@@ -67,22 +71,30 @@ def parse_phones(raw: pl.Series, regions: pl.Series | str | None) -> pl.DataFram
     them), one for all values or one each; where it is null, only numbers with + and country code are read.
     A row has either a rule (PhoneRule) or an msisdn, a region and a type, never both.
     """
-    region = regions if isinstance(regions, pl.Series) else pl.lit(regions, dtype=pl.String)
-    rows = pl.DataFrame(
-        {"i": pl.int_range(len(raw), dtype=pl.UInt32, eager=True), "text": repaired(raw.cast(pl.String))}
-    ).with_columns(region=region)
-    rows = rows.with_columns(rule=_rule_before_parsing())
-    verdicts = [rows.filter(pl.col("rule").is_not_null()).select(*_nothing_but_rule(), "rule")]
-    numbers = rows.filter(pl.col("rule").is_null()).select("i", "text", "region")
-    for (code,), group in numbers.partition_by("region", as_dict=True).items():
-        verdicts.append(_verdicts(group, code))
-    found = pl.concat(verdicts).sort("i")
+    text = raw.cast(pl.String)
+    rows = pl.DataFrame({"i": pl.int_range(len(text), dtype=pl.UInt32, eager=True), "text": text})
+    rows = rows.with_columns(number=_plain_number())
+    if isinstance(regions, pl.Series):
+        groups = rows.with_columns(region=regions).partition_by("region", as_dict=True, include_key=False)
+    else:
+        groups = {(regions,): rows}
+    found = pl.concat([VERDICTS.to_frame(), *(_verdicts(group, code) for (code,), group in groups.items())])
+    found = found.sort("i")
     is_valid = pl.col("rule").is_null()
     return found.select(
         msisdn=pl.when(is_valid).then("e164"),
         region=pl.when(is_valid).then("region"),
         number_type=pl.when(is_valid).then(_TYPE_NAMES.gather(found["number_type"])),
         rule="rule",
+    )
+
+
+def _plain_number() -> pl.Expr:
+    """The text as a number where it is nothing but some digits, perhaps behind a '+': there is nothing to repair or refuse."""
+    text = pl.col("text")
+    n_chars = text.str.len_bytes()
+    return pl.when((n_chars > FEWEST_DIGITS) & (n_chars <= _MOST_CHARS_OF_A_PLAIN_NUMBER)).then(
+        text.cast(pl.UInt64, strict=False)
     )
 
 
@@ -146,28 +158,36 @@ def _rule_before_parsing() -> pl.Expr:
     )
 
 
-def _nothing_but_rule() -> list[pl.Expr]:
-    return [
-        pl.col("i"),
-        *(pl.lit(None, dtype=VERDICTS[name]).alias(name) for name in ("e164", "region", "number_type")),
-    ]
+def _verdicts(rows: pl.DataFrame, region: str | None) -> pl.DataFrame:
+    """VERDICTS on i, text and its plain number, as dialled in one region."""
+    is_plain = rows["number"].is_not_null()
+    plain = rows.filter(is_plain).select("i", "number", written="text")
+    others = rows.filter(~is_plain).select("i", text=repaired(rows["text"].filter(~is_plain)))
+    others = others.with_columns(rule=_rule_before_parsing())
+    refused = refuse(others.filter(pl.col("rule").is_not_null()), pl.col("rule"))
+    texts = others.filter(pl.col("rule").is_null()).select("i", "text")
+    return pl.concat([_with_second_numbers(_read(plain, texts, region), texts), refused])
 
 
-def _verdicts(numbers: pl.DataFrame, region: str | None) -> pl.DataFrame:
-    """VERDICTS on i, text, as dialled in one region."""
-    texts = numbers["text"]
-    if len(texts) < FEWEST_ROWS_FOR_PATTERNS:
-        decided, undecided = VERDICTS.to_frame(), pl.int_range(len(texts), dtype=pl.UInt32, eager=True)
-    else:
-        decided, undecided = match_patterns(texts, region)
-    found = pl.concat([decided, _ask_library(texts, undecided, region)])
-    found = found.with_columns(_second_number_first(texts.gather(found["i"]), found["rule"]))
-    return found.with_columns(i=numbers["i"].gather(found["i"]))
+def _read(plain: pl.DataFrame, texts: pl.DataFrame, region: str | None) -> pl.DataFrame:
+    """VERDICTS by the tables, of the rest by the patterns, and by the library once per distinct text.
+
+    plain: i, number, written; texts: i, text.
+    """
+    written = plain.select("i", text="written")
+    if plain.height + texts.height < FEWEST_ROWS_FOR_PATTERNS:
+        return _ask_library(pl.concat([written, texts]), region)
+    read, unread = read_digits(texts)
+    read = read.select("i", number=pl.col("written").cast(pl.UInt64, strict=False), written="written")
+    looked_up, others = _TABLES.look_up(pl.concat([plain, read]), region)
+    matched, undecided = match_digits(others, region)
+    asked = pl.concat([unread, undecided]).to_frame()
+    left = [some.join(asked, on="i", how="semi") for some in (written, texts)]
+    return pl.concat([looked_up, matched, _ask_library(pl.concat(left), region)])
 
 
-def _ask_library(texts: pl.Series, positions: pl.Series, region: str | None) -> pl.DataFrame:
-    """VERDICTS on the texts at some positions; the library is asked once per distinct text."""
-    asked = pl.DataFrame({"i": positions, "text": texts.gather(positions)})
+def _ask_library(asked: pl.DataFrame, region: str | None) -> pl.DataFrame:
+    """VERDICTS on i, text; the library is asked once per distinct text."""
     distinct = asked["text"].unique().to_list()
     answers = pl.DataFrame(
         [(text, *_with_refusals(text, parse_one(text, region))[:4]) for text in distinct],
@@ -192,11 +212,15 @@ def _n_gaps_with_letters(text: str) -> int:
     return sum(any(map(str.isalpha, gap)) for gap in re.split(r"\d+", text)[1:])
 
 
-def _second_number_first(texts: pl.Series, rules: pl.Series) -> pl.Series:
-    """The rules, with TWO_NUMBERS wherever a text that is no valid number holds two."""
-    refused = rules.is_not_null().arg_true()
-    is_double = texts.gather(refused).str.contains(_TWO_NUMBERS)
-    return rules.scatter(refused.filter(is_double), PhoneRule.TWO_NUMBERS.value) if is_double.any() else rules
+def _with_second_numbers(found: pl.DataFrame, texts: pl.DataFrame) -> pl.DataFrame:
+    """The verdicts, with TWO_NUMBERS wherever a text that is no valid number holds two."""
+    refused = found.filter(pl.col("rule").is_not_null()).join(texts, on="i")
+    double = refused.filter(pl.col("text").str.contains(_TWO_NUMBERS))["i"]
+    if double.is_empty():
+        return found
+    is_double = pl.col("i").is_in(double.implode())
+    two_numbers = pl.lit(PhoneRule.TWO_NUMBERS.value)
+    return found.with_columns(rule=pl.when(is_double).then(two_numbers).otherwise("rule"))
 
 
 def _has_plus(text: str) -> bool:

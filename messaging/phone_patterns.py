@@ -28,7 +28,8 @@ VERDICTS = pl.Schema(
 )
 
 MOST_CHARS = 250  # the library refuses longer ones
-FEWEST_ROWS_OF_A_COUNTRY = 64  # below, the library's loop costs less than building a country's expressions
+FEWEST_DIGITS = 3
+FEWEST_ROWS_OF_A_COUNTRY = 256  # below, the library's loop costs less than building a country's expressions
 
 _UNKNOWN = PhoneNumberType.UNKNOWN
 _OTHER_TYPES = (  # in the library's order, before fixed line and mobile: the first match wins
@@ -57,9 +58,43 @@ def match_patterns(
     are read. fewest_rows: a foreign country with fewer rows is left to the library.
     Returns VERDICTS, in no order, and the positions `i` of the values that are left undecided.
     """
-    numbers, undecided = _digits_of(values)
+    texts = pl.DataFrame({"i": pl.int_range(len(values), dtype=pl.UInt32, eager=True), "text": values})
+    numbers, unread = read_digits(texts)
+    decided, undecided = match_digits(numbers, region, fewest_rows=fewest_rows)
+    return decided, pl.concat([unread, undecided])
+
+
+def read_digits(texts: pl.DataFrame) -> tuple[pl.DataFrame, pl.Series]:
+    """The texts of plain shape as `written`: digits, behind a '+' where one stood; and the rows `i` of all others.
+
+    texts: i, text.
+    """
+    is_simple = texts["text"].str.contains(_SIMPLE)
+    plain = pl.col("text").str.replace_many(_ascii_of()).str.replace(_EXTENSION, "${1}")
+    folded = texts.filter(~is_simple).with_columns(plain)
+    is_simple_now = folded["text"].str.contains(_SIMPLE)
+    simple = pl.concat([texts.filter(is_simple), folded.filter(is_simple_now)])
+    numbers = simple.select("i", written=pl.col("text").str.replace_all("[^0-9+]+", ""))
+    # Fewer digits are no number, or a short code in the library's rare second reading: not worth a port.
+    n_digits = numbers["written"].str.len_bytes() - numbers["written"].str.starts_with("+")
+    is_fit = (n_digits >= FEWEST_DIGITS) & (simple["text"].str.len_bytes() <= MOST_CHARS)
+    return (
+        numbers.filter(is_fit),
+        pl.concat([folded.filter(~is_simple_now)["i"], numbers.filter(~is_fit)["i"]]),
+    )
+
+
+def match_digits(
+    numbers: pl.DataFrame, region: str | None, *, fewest_rows: int = FEWEST_ROWS_OF_A_COUNTRY
+) -> tuple[pl.DataFrame, pl.Series]:
+    """`match_patterns` on numbers as `read_digits` gives them: i, written."""
+    numbers = numbers.select(
+        "i",
+        has_plus=pl.col("written").str.starts_with("+"),
+        digits=pl.col("written").str.strip_prefix("+"),
+    )
     foreign, national = _apart(numbers, _region(region) if region else None)
-    verdicts = [VERDICTS.to_frame()]
+    verdicts, undecided = [VERDICTS.to_frame()], [numbers["i"].clear()]
     for code, group in _by_country_code(foreign):
         if code == 0 or group.height < fewest_rows:
             undecided.append(group["i"])
@@ -67,29 +102,12 @@ def match_patterns(
             local = group.select("i", digits=pl.col("digits").str.slice(len(str(code))))
             verdicts.append(_judge(local, _main_region(code), code))
     if region is None:
-        verdicts.append(_refuse(national, PhoneRule.NO_REGION))
+        verdicts.append(refuse(national, PhoneRule.NO_REGION))
+    elif national.height < fewest_rows:
+        undecided.append(national["i"])
     else:
         verdicts += _judge_national(national, _region(region))
     return pl.concat(verdicts), pl.concat(undecided)
-
-
-def _digits_of(values: pl.Series) -> tuple[pl.DataFrame, list[pl.Series]]:
-    """The rows of plain shape as i, has_plus, digits; and the positions of all others."""
-    rows = pl.DataFrame({"i": pl.int_range(len(values), dtype=pl.UInt32, eager=True), "text": values})
-    is_simple = rows["text"].str.contains(_SIMPLE)
-    plain = pl.col("text").str.replace_many(_ascii_of()).str.replace(_EXTENSION, "${1}")
-    folded = rows.filter(~is_simple).with_columns(plain)
-    is_simple_now = folded["text"].str.contains(_SIMPLE)
-    rows = pl.concat([rows.filter(is_simple), folded.filter(is_simple_now)]).with_columns(
-        has_plus=pl.col("text").str.contains("+", literal=True),
-        digits=pl.col("text").str.replace_all("[^0-9]+", ""),
-    )
-    # Fewer digits are no number, or a short code in the library's rare second reading: not worth a port.
-    is_fit = (rows["digits"].str.len_bytes() >= 3) & (rows["text"].str.len_bytes() <= MOST_CHARS)
-    return (
-        rows.filter(is_fit).select("i", "has_plus", "digits"),
-        [folded.filter(~is_simple_now)["i"], rows.filter(~is_fit)["i"]],
-    )
 
 
 @cache
@@ -124,12 +142,12 @@ def _by_country_code(numbers: pl.DataFrame) -> list[tuple[int, pl.DataFrame]]:
     code = (
         pl.when(pl.col("digits").str.len_bytes() >= 3).then(head.cast(pl.UInt16, strict=False)).otherwise(0)
     )
-    numbers = numbers.with_columns(code=_country_codes().gather(numbers.select(code).to_series()))
+    numbers = numbers.with_columns(code=country_codes().gather(numbers.select(code).to_series()))
     return [(int(key[0]), group) for key, group in numbers.partition_by("code", as_dict=True).items()]
 
 
 @cache
-def _country_codes() -> pl.Series:
+def country_codes() -> pl.Series:
     """The country code at each three leading digits: codes are prefix-free, so three decide. 0: none."""
     codes = [0] * 1000
     for code in REGIONS_OF:
@@ -179,12 +197,12 @@ def _judge(numbers: pl.DataFrame, region: _Region, country_code: int) -> pl.Data
     return pl.concat(
         [
             parsed.select("i", "region", "number_type", e164=e164, rule=rule).select(VERDICTS.names()),
-            _refuse(refused, pl.col("refused")),
+            refuse(refused, pl.col("refused")),
         ]
     )
 
 
-def _refuse(numbers: pl.DataFrame, rule: PhoneRule | pl.Expr) -> pl.DataFrame:
+def refuse(numbers: pl.DataFrame, rule: PhoneRule | pl.Expr) -> pl.DataFrame:
     """Verdicts on numbers that do not parse."""
     nothing = pl.lit(None, dtype=pl.String)
     return numbers.select(

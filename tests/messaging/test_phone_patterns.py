@@ -1,6 +1,6 @@
 """The patterns against the library: E.164 (also of invalid numbers), region, type and the rule, without one difference.
 
-Set TIDINGS_FULL_CORPUS=1 for all of the corpus: every region, some minutes.
+Set FULL_CORPUS=1 for all of the corpus: every region, some minutes. (Not TIDINGS_…: conftest drops those.)
 """
 
 import os
@@ -13,7 +13,7 @@ from messaging.phone_patterns import MOST_CHARS, VERDICTS, match_patterns
 from messaging.phone_rules import PhoneRule
 from tests.messaging.phone_corpus import REGIONS, SOME_REGIONS, corpus
 
-IS_FULL = bool(os.environ.get("TIDINGS_FULL_CORPUS"))
+IS_FULL = bool(os.environ.get("FULL_CORPUS"))
 REGIONS_HERE, SHARE = (REGIONS, 1.0) if IS_FULL else (SOME_REGIONS, 0.2)
 
 

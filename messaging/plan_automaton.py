@@ -1,0 +1,146 @@
+"""What patterns of numbering plans look at: as an automaton, which tells from leading digits when all is settled.
+
+Glushkov's construction: a state is the set of places in the patterns that the digits so far may have come to. It takes
+what libphonenumber's metadata is written in: digits, classes, groups, alternatives and counts.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterable
+from typing import NamedTuple
+
+_DIGITS = range(10)
+_TOKEN = re.compile(r"\\d|\[[0-9-]+\]|[0-9]|\(\?:|[()|]")
+_COUNT = re.compile(r"\?|\{(\d+)(?:,(\d+))?\}")
+
+State = frozenset[int]
+_START = frozenset([0])
+
+
+class _Part(NamedTuple):
+    """A piece of a pattern: whether it takes no digit too, and the places it begins and ends at."""
+
+    may_be_empty: bool
+    first: State
+    last: State
+
+
+class PlanAutomaton:
+    """Several patterns at once. Raises ValueError for a pattern that is written in anything else."""
+
+    def __init__(self, patterns: Iterable[str]) -> None:
+        self._digits = [frozenset[int]()]  # by place: which digits it takes; place 0 stands before them all
+        self._next = [set[int]()]  # by place: where the digit after it may come to
+        self._ways: dict[State, tuple[State, ...]] = {}
+        self._in_reach: dict[tuple[State, int], State] = {}
+        self._settled: dict[tuple[State, int], bool] = {}
+        ends = set[int]()
+        for pattern in patterns:
+            part, end = self._alternatives(pattern, 0)
+            if end != len(pattern):
+                raise ValueError(pattern)
+            self._next[0] |= part.first
+            ends |= part.last
+        self._n_to_end = [
+            int(place in ends) for place in range(len(self._next))
+        ]  # by place: bit n for n digits more
+        for place in reversed(range(len(self._next))):  # what follows a place was made after it
+            for after in self._next[place]:
+                self._n_to_end[place] |= self._n_to_end[after] << 1
+
+    def is_over(self, digits: str) -> bool:
+        """No pattern goes on behind these digits, whatever follows them."""
+        state = _START
+        for digit in digits:
+            state = self._ways_from(state)[int(digit)]
+        return not any(self._next[place] for place in state)
+
+    def is_settled(self, digits: str, n_more: int) -> bool:
+        """Which patterns match these digits and n_more others does not depend on the others."""
+        state = _START
+        for n_done, digit in enumerate(digits, start=1):
+            state = self._within(self._ways_from(state)[int(digit)], len(digits) - n_done + n_more)
+        return self._is_settled(state, n_more)
+
+    def _is_settled(self, state: State, n_more: int) -> bool:
+        if not n_more or not state:
+            return True
+        known = self._settled.get((state, n_more))
+        if known is None:
+            ways = {self._within(way, n_more - 1) for way in set(self._ways_from(state))}
+            known = len(ways) == 1 and self._is_settled(ways.pop(), n_more - 1)
+            self._settled[state, n_more] = known
+        return known
+
+    def _within(self, state: State, n_more: int) -> State:
+        """The places from which a pattern can end after so many digits."""
+        found = self._in_reach.get((state, n_more))
+        if found is None:
+            found = frozenset(place for place in state if self._n_to_end[place] >> n_more & 1)
+            self._in_reach[state, n_more] = found
+        return found
+
+    def _ways_from(self, state: State) -> tuple[State, ...]:
+        """The states that the ten digits lead to."""
+        ways = self._ways.get(state)
+        if ways is None:
+            places: list[set[int]] = [set() for _ in _DIGITS]
+            for after in {after for place in state for after in self._next[place]}:
+                for digit in self._digits[after]:
+                    places[digit].add(after)
+            ways = self._ways[state] = tuple(map(frozenset, places))
+        return ways
+
+    def _alternatives(self, pattern: str, at: int) -> tuple[_Part, int]:
+        whole, at = self._sequence(pattern, at)
+        while pattern[at : at + 1] == "|":
+            part, at = self._sequence(pattern, at + 1)
+            whole = _Part(
+                whole.may_be_empty or part.may_be_empty, whole.first | part.first, whole.last | part.last
+            )
+        return whole, at
+
+    def _sequence(self, pattern: str, at: int) -> tuple[_Part, int]:
+        whole = _Part(may_be_empty=True, first=frozenset(), last=frozenset())
+        while at < len(pattern) and pattern[at] not in "|)":
+            part, end = self._atom(pattern, at)
+            count = _COUNT.match(pattern, end)
+            least, most = _counts(count)
+            for n in range(most):
+                again = part if n == 0 else self._atom(pattern, at)[0]  # places of its own
+                whole = self._joined(whole, again._replace(may_be_empty=again.may_be_empty or n >= least))
+            at = count.end() if count else end
+        return whole, at
+
+    def _atom(self, pattern: str, at: int) -> tuple[_Part, int]:
+        token = _TOKEN.match(pattern, at)
+        if token is None or token[0] in "|)":
+            raise ValueError(pattern)
+        if token[0].startswith("("):
+            part, end = self._alternatives(pattern, token.end())
+            if pattern[end : end + 1] != ")":
+                raise ValueError(pattern)
+            return part, end + 1
+        takes = re.compile(token[0])
+        self._digits.append(frozenset(digit for digit in _DIGITS if takes.match(str(digit))))
+        self._next.append(set())
+        here = frozenset([len(self._digits) - 1])
+        return _Part(may_be_empty=False, first=here, last=here), token.end()
+
+    def _joined(self, one: _Part, other: _Part) -> _Part:
+        for place in one.last:
+            self._next[place] |= other.first
+        return _Part(
+            one.may_be_empty and other.may_be_empty,
+            one.first | other.first if one.may_be_empty else one.first,
+            one.last | other.last if other.may_be_empty else other.last,
+        )
+
+
+def _counts(count: re.Match[str] | None) -> tuple[int, int]:
+    if count is None:
+        return 1, 1
+    if count[1] is None:
+        return 0, 1
+    return int(count[1]), int(count[2] or count[1])
