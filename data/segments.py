@@ -37,9 +37,11 @@ __all__ = [
     "count_segment",
     "delete_segment",
     "find_segment",
+    "has_only_simulated_runs",
     "people_in_segment",
     "read_segment",
     "save_segment",
+    "segment_name",
 ]
 
 CONTACTS_PER_CHUNK = 125_000
@@ -168,6 +170,12 @@ def contacts_in_segment(
         streamed = connection.execution_options(stream_results=True).execute(*_asked("contacts", compiled))
         for chunk in streamed.scalars().partitions(per_chunk):
             yield list(chunk)
+
+
+def has_only_simulated_runs(store: Store) -> bool:
+    """Whether runs began to send, and each of them through a simulator."""
+    with store.read.connect() as connection:
+        return bool(connection.execute(_statement("only_simulated")).scalar_one())
 
 
 def segment_name(name: str) -> str:

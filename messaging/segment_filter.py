@@ -437,6 +437,11 @@ def leaves(group: Group) -> Iterator[Condition]:
             yield condition
 
 
+def asks_for(segment: SegmentFilter) -> set[str]:
+    """What it wants to know of past behaviour: some of EVENTS."""
+    return {condition.event for condition in leaves(segment) if isinstance(condition, Behaviour)}
+
+
 def _depth(value: object) -> int:
     """How many groups stand in one another."""
     if not isinstance(value, Mapping):
