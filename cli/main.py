@@ -4,13 +4,12 @@ from __future__ import annotations
 
 import sys
 from pathlib import Path
-from typing import Annotated, Literal
+from typing import Annotated
 
 import typer
 
 from cli import arguments as arg
 from cli.contacts_app import contacts_app
-from cli.lists_app import list_app, tag_app
 from cli.privacy_app import consent_app, suppress_app
 from cli.segment_app import segment_app
 from messaging.errors import TidingsError
@@ -302,8 +301,6 @@ def restore(
 
 
 app.add_typer(contacts_app)
-app.add_typer(list_app)
-app.add_typer(tag_app)
 
 connection_app = typer.Typer(
     name="connection", help="Databases and services that campaigns read from.", no_args_is_help=True
@@ -321,16 +318,7 @@ def connection_add(
         str | None,
         typer.Option(help="Of a service: https://host. Left out: a database, whose URL is the secret."),
     ] = None,
-    auth: Annotated[
-        Literal["token", "query", "basic", "oauth2"], typer.Option(help="How a service lets in whom it knows.")
-    ] = "token",
-    header: Annotated[
-        str, typer.Option(help="What carries the token of a service; with --auth query, a parameter.")
-    ] = "Authorization",
-    token_url: Annotated[
-        str, typer.Option(help="With --auth oauth2: https://…/token; the secret is client_id:client_secret.")
-    ] = "",
-    scope: Annotated[str, typer.Option(help="With --auth oauth2: what to ask for.")] = "",
+    header: Annotated[str, typer.Option(help="What carries the token of a service.")] = "Authorization",
     time_limit: Annotated[float, typer.Option(metavar="SECONDS", help="For one reading.")] = 600,
     private: Annotated[
         bool, typer.Option("--private", help="The service may live at an address that is not public.")
@@ -341,17 +329,7 @@ def connection_add(
     from cli.connection import add as run
 
     raise typer.Exit(
-        run(
-            name,
-            url=url,
-            auth=auth,
-            header=header,
-            token_url=token_url,
-            scope=scope,
-            time_limit_s=time_limit,
-            private=private,
-            as_json=as_json,
-        )
+        run(name, url=url, header=header, time_limit_s=time_limit, private=private, as_json=as_json)
     )
 
 
