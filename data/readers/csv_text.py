@@ -14,6 +14,7 @@ from dataclasses import dataclass, field
 
 import polars as pl
 
+from data.readers.counting import count_byte, has_pair
 from data.readers.encodings import find_encoding, utf8_blocks
 from data.readers.grid import Found, Grid, Piece, RowsToTell, Told, UnreadRow, column_names, filled_cells
 from data.readers.tape import Tape
@@ -106,9 +107,10 @@ class _NulBytes:
 
     def left_out_of(self, blocks: Iterator[bytes]) -> Iterator[bytes]:
         for block in blocks:
-            n = block.count(b"\0")
-            self.n += n
-            yield block.replace(b"\0", b"") if n else block
+            if b"\0" in block:
+                self.n += block.count(b"\0")
+                block = block.replace(b"\0", b"")  # noqa: PLW2901
+            yield block
 
 
 @dataclass(slots=True)
@@ -218,10 +220,10 @@ def read_block(block: bytes, separator: str, width: int) -> pl.DataFrame | None:
     except pl.exceptions.PolarsError:
         return None
     # Short rows are padded without a word, so count: every row has a separator less than it has cells.
-    n_separators, n_line_ends = unquoted.count(separator.encode()), unquoted.count(b"\n")
+    n_separators, n_line_ends = count_byte(unquoted, separator.encode()), count_byte(unquoted, b"\n")
     if n_separators != frame.height * (width - 1) or n_line_ends != frame.height - 1:
         return None
-    if b'""' in block:
+    if unquoted is not block and has_pair(block, b'"'):
         frame = frame.select(filled_cells(pl.all()))  # a quoted nothing is one too
     return frame
 
@@ -234,7 +236,7 @@ def _without_quoted(block: bytes, separator: str) -> bytes | None:
     """
     if not separator.isascii():
         return None
-    n_quotes = block.count(b'"')
+    n_quotes = count_byte(block, b'"')
     if not n_quotes:
         return block
     if n_quotes % 2:

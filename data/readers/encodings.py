@@ -8,6 +8,7 @@ from dataclasses import dataclass
 
 import polars as pl
 
+from data.readers.counting import count_byte
 from data.readers.grid import Found
 from messaging.errors import SourceError
 
@@ -130,7 +131,7 @@ def _first_line_that_is_not_utf8(file: Found) -> int | None:
             return n_lines + _n_lines_before_an_error(block[:end])
         if not raw:
             return None
-        n_lines += block.count(b"\n")
+        n_lines += count_byte(block, b"\n")
         held = block[end:]
 
 

@@ -4,9 +4,11 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
+from data.readers.counting import count_byte
 from messaging.errors import SourceError
 
 _MOST_BYTES_OF_A_LINE = 64 << 20
+_FEW_BYTES = 4096  # of a line
 
 
 class Tape:
@@ -74,14 +76,14 @@ class Tape:
         taken = self._buffer[self._at : end]
         self._at += len(taken)
         self.n_bytes += len(taken)
-        self.n_lines += taken.count(b"\n")
+        self.n_lines += count_byte(taken, b"\n") if len(taken) > _FEW_BYTES else taken.count(b"\n")
         return taken
 
 
 def _end_of_records(block: bytes) -> int:
     """After the last line end that an even number of quotes stands before. 0: there is none."""
     end = block.rfind(b"\n")
-    n_quotes = block.count(b'"', 0, end + 1)
+    n_quotes = count_byte(block[: end + 1], b'"')
     while end >= 0 and n_quotes % 2:
         before = block.rfind(b"\n", 0, end)
         n_quotes -= block.count(b'"', before + 1, end + 1)

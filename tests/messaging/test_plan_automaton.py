@@ -4,7 +4,7 @@ import itertools
 import re
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from messaging.plan_automaton import PlanAutomaton
@@ -28,6 +28,7 @@ PATTERNS = st.recursive(
 )
 
 
+@settings(deadline=None)
 @given(
     patterns=st.lists(PATTERNS, min_size=1, max_size=3),
     front=st.text(DIGITS, min_size=1, max_size=4),
@@ -43,6 +44,7 @@ def test_behind_settled_digits_no_other_digit_matters(patterns, front, n):
     assert settled or n
 
 
+@settings(deadline=None)
 @given(pattern=PATTERNS, front=st.text(DIGITS, min_size=1, max_size=4), more=st.text(DIGITS, max_size=3))
 def test_where_a_pattern_is_over_what_follows_changes_no_match(pattern, front, more):
     if PlanAutomaton([pattern]).is_over(front):
