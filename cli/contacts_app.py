@@ -23,6 +23,32 @@ class Wins(StrEnum):
     STORED = "stored"
 
 
+Number = Annotated[str, typer.Argument(metavar="NUMBER", help="Such as +44 7400 123456.", show_default=False)]
+Country = Annotated[
+    str | None,
+    typer.Option(
+        "--region", metavar="COUNTRY", help="Of a number that is written without one.", show_default=False
+    ),
+]
+By = Annotated[str | None, typer.Option(metavar="NAME", help="Who does it.", show_default="you")]
+Settings = Annotated[
+    list[str] | None,
+    typer.Option(
+        "--set",
+        metavar="NAME=VALUE",
+        help="Any field, by a name that a file might give it; may be repeated.",
+        show_default=False,
+    ),
+]
+
+
+class YesOrNo(StrEnum):
+    """What somebody said of being texted."""
+
+    YES = "yes"
+    NO = "no"
+
+
 @contacts_app.command("import")
 def contacts_import(
     source: Annotated[
@@ -107,3 +133,130 @@ def contacts_import(
         sheet=sheet,
     )
     raise typer.Exit(run(what, again=again, as_json=as_json))
+
+
+@contacts_app.command("add")
+def contacts_add(
+    number: Number,
+    region: Country = None,
+    first_name: Annotated[str | None, typer.Option(show_default=False)] = None,
+    last_name: Annotated[str | None, typer.Option(show_default=False)] = None,
+    language: Annotated[str | None, typer.Option(help="Such as de or en-GB.", show_default=False)] = None,
+    time_zone: Annotated[str | None, typer.Option(help="Such as Europe/London.", show_default=False)] = None,
+    external_id: Annotated[
+        str | None, typer.Option(help="Your own id of the person.", show_default=False)
+    ] = None,
+    settings: Settings = None,
+    lists: Annotated[
+        list[str] | None,
+        typer.Option(
+            "--list", metavar="NAME", help="A list that is there; may be repeated.", show_default=False
+        ),
+    ] = None,
+    tags: Annotated[
+        list[str] | None,
+        typer.Option("--tag", metavar="TAG", help="Made if need be; may be repeated.", show_default=False),
+    ] = None,
+    consent: Annotated[
+        YesOrNo | None,
+        typer.Option(help="What the person said of being texted, just now.", show_default=False),
+    ] = None,
+    purpose: Annotated[
+        str | None, typer.Option(help="What the consent is for.", show_default="marketing")
+    ] = None,
+    evidence: Annotated[
+        str | None, typer.Option(help="How it can be shown, such as a form's address.", show_default=False)
+    ] = None,
+    by: By = None,
+    as_json: arg.Json = False,
+) -> None:
+    """Make one person a contact."""
+    from cli.contacts import Said
+    from cli.contacts import add as run
+
+    fields = {
+        "first_name": first_name,
+        "last_name": last_name,
+        "language": language,
+        "time_zone": time_zone,
+        "external_id": external_id,
+    }
+    said = Said(
+        consent=None if consent is None else consent is YesOrNo.YES, purpose=purpose, evidence=evidence
+    )
+    raise typer.Exit(
+        run(
+            number,
+            region=region,
+            fields=fields,
+            settings=settings or (),
+            lists=lists or (),
+            tags=tags or (),
+            said=said,
+            by=by,
+            as_json=as_json,
+        )
+    )
+
+
+@contacts_app.command("edit")
+def contacts_edit(
+    number: Number,
+    settings: Settings = None,
+    unset: Annotated[
+        list[str] | None,
+        typer.Option(
+            "--unset", metavar="NAME", help="A field to take away; may be repeated.", show_default=False
+        ),
+    ] = None,
+    region: Country = None,
+    by: By = None,
+    as_json: arg.Json = False,
+) -> None:
+    """Change fields of a contact. Its number is who it is and stays; what was before is kept in its history."""
+    from cli.contacts import edit as run
+
+    raise typer.Exit(
+        run(number, region=region, settings=settings or (), unset=unset or (), by=by, as_json=as_json)
+    )
+
+
+@contacts_app.command("delete")
+def contacts_delete(number: Number, region: Country = None, by: By = None, as_json: arg.Json = False) -> None:
+    """Delete a contact, and take it out of all lists. `tidings forget` erases the person as a whole."""
+    from cli.contacts import delete as run
+
+    raise typer.Exit(run(number, region=region, by=by, as_json=as_json))
+
+
+@contacts_app.command("show")
+def contacts_show(
+    number: Annotated[
+        str | None,
+        typer.Argument(metavar="NUMBER", help="One contact, with all of its history.", show_default=False),
+    ] = None,
+    list_name: Annotated[
+        str | None, typer.Option("--list", metavar="NAME", help="Who is in this list.", show_default=False)
+    ] = None,
+    tag: Annotated[
+        str | None, typer.Option("--tag", metavar="TAG", help="Who bears this tag.", show_default=False)
+    ] = None,
+    search: Annotated[
+        str | None,
+        typer.Option(metavar="TEXT", help="Part of a name, a number or your own id.", show_default=False),
+    ] = None,
+    purpose: Annotated[str, typer.Option(help="Whose consents are looked at.")] = "marketing",
+    most: Annotated[int, typer.Option("--limit", min=1, help="How many are shown.")] = 50,
+    region: Country = None,
+    as_json: arg.Json = False,
+) -> None:
+    """Show one contact, or some: who they are, and whether a campaign texts them."""
+    from cli.contacts import UnclearContact, show_one, show_some
+
+    if number is None:
+        raise typer.Exit(
+            show_some(list_name=list_name, tag=tag, text=search, purpose=purpose, most=most, as_json=as_json)
+        )
+    if (list_name, tag, search) != (None, None, None):
+        raise UnclearContact("give a number, or --list, --tag and --search for some contacts; not both.")
+    raise typer.Exit(show_one(number, region=region, purpose=purpose, as_json=as_json))

@@ -10,6 +10,7 @@ import typer
 
 from cli import arguments as arg
 from cli.contacts_app import contacts_app
+from cli.lists_app import list_app, tag_app
 from cli.privacy_app import consent_app, suppress_app
 from cli.segment_app import segment_app
 from messaging.errors import TidingsError
@@ -301,6 +302,8 @@ def restore(
 
 
 app.add_typer(contacts_app)
+app.add_typer(list_app)
+app.add_typer(tag_app)
 
 connection_app = typer.Typer(
     name="connection", help="Databases and services that campaigns read from.", no_args_is_help=True

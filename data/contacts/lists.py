@@ -96,6 +96,12 @@ def all_lists(connection: Connection, kind: Kind) -> list[ContactList]:
     ]
 
 
+def lists_of(connection: Connection, contact: int) -> list[tuple[Kind, str]]:
+    """Kind and name of each list and tag that a contact is in, the oldest list first."""
+    rows = connection.execute(_statement("of_contact"), {"contact": contact})
+    return [(row.kind, row.name) for row in rows]
+
+
 def add_members(connection: Connection, list_no: int, contacts: Sequence[int], *, at: float, by: str) -> int:
     """Put contacts into a list. Returns how many were not in it; those who were stay as they are.
 
