@@ -9,10 +9,10 @@ from __future__ import annotations
 
 import re
 import time
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import cache
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 import orjson
 import polars as pl
@@ -102,6 +102,35 @@ def merged(
     }
 
 
+class Row(NamedTuple):
+    """What a row of a source says of a contact: INCOMING and its hash, the stored columns first and in their order."""
+
+    person_key: str
+    msisdn: str
+    region: str
+    number_type: str
+    external_id: str | None
+    first_name: str | None
+    last_name: str | None
+    language: str | None
+    time_zone: str | None
+    attributes: str
+    source_hash: int
+    is_given: bool | None
+    said_at: float | None
+    evidence: str | None
+    source_row: int
+
+    @property
+    def filled(self) -> dict[str, str]:
+        """Field → value, of those that are not empty."""
+        standard = {name: value for name in STANDARD if (value := getattr(self, name)) is not None}
+        return {**standard, **orjson.loads(self.attributes)}
+
+
+_N_STORED = Row._fields.index("source_hash") + 1
+
+
 class Merging:
     """Merges the people of one import, some at a time. now: the store's clock; pause: how to wait."""
 
@@ -122,12 +151,13 @@ class Merging:
     def merge(self, people: pl.DataFrame) -> Iterator[Merged]:
         """Merge people into the store, in transactions of their own; tells of each. people: INCOMING, each person once."""
         hashed = people.with_columns(self._what.hashes(people))
-        waiting = self._to_merge(hashed)
-        yield Merged(n_same=people.height - waiting.height)
-        while waiting.height:
+        to_merge = self._to_merge(hashed)
+        yield Merged(n_same=people.height - to_merge.height)
+        waiting = [Row._make(row) for row in to_merge.select(Row._fields).rows()]
+        while waiting:
             n = self._n_rows
-            yield self._merge_slice(waiting.head(n))
-            waiting = waiting.slice(n)
+            yield self._merge_slice(waiting[:n])
+            del waiting[:n]
 
     def _to_merge(self, hashed: pl.DataFrame) -> pl.DataFrame:
         """Those whose row the store does not have already, or who are missing from a list."""
@@ -143,36 +173,39 @@ class Merging:
             return hashed
         return hashed.filter(pl.col("person_key").is_in(pl.Series(keys, dtype=pl.String).implode()))
 
-    def _merge_slice(self, people: pl.DataFrame) -> Merged:
+    def _merge_slice(self, rows: Sequence[Row]) -> Merged:
         with self._store.write.begin() as connection:
             began = time.perf_counter()  # once it is its turn
-            done = merge_people(connection, people, self._what, now=self._now())
+            done = merge_rows(connection, rows, self._what, now=self._now())
         took = time.perf_counter() - began
-        fitting = int(people.height * SLICE_S / max(took, 0.001))
+        fitting = int(len(rows) * SLICE_S / max(took, 0.001))
         self._n_rows = min(max(fitting, 100), 2 * self._n_rows, LONGEST_SLICE)
         self._pause(max(SHORTEST_PAUSE_S, PAUSE_PER_S * took))
         return done
 
 
-def merge_people(connection: Connection, people: pl.DataFrame, what: Import, *, now: float) -> Merged:
-    """Merge people inside the caller's transaction of the write engine. people: INCOMING + source_hash, each once."""
-    _lock(connection, writes_ledger=people["is_given"].null_count() < people.height)
-    stored = _stored(connection, people["person_key"])
-    is_known = pl.Series([key in stored for key in people["person_key"].to_list()], dtype=pl.Boolean)
-    newcomers, forgotten = _without_forgotten(connection, people.filter(~is_known))
+def merge_rows(connection: Connection, rows: Sequence[Row], what: Import, *, now: float) -> Merged:
+    """Merge rows inside the caller's transaction of the write engine. rows: each person once."""
+    _lock(connection, writes_ledger=any(row.is_given is not None for row in rows))
+    stored = _stored(connection, rows)
+    known = [row for row in rows if row.person_key in stored]
+    newcomers, forgotten = _without_forgotten(
+        connection, [row for row in rows if row.person_key not in stored]
+    )
     contacts = _insert(connection, newcomers, what, now)
-    done = Merged(n_new=newcomers.height, forgotten=forgotten["source_row"].to_list())
-    known = people.filter(is_known)
-    contacts += [stored[key].contact for key in known["person_key"]]
-    old_hashes = pl.Series([stored[key].source_hash for key in known["person_key"]], dtype=pl.Int64)
-    changed = known.filter(known["source_hash"].ne_missing(old_hashes))
-    done.n_changed = _change(connection, changed, stored, what, now)
-    done.n_same = known.height - done.n_changed
+    contacts += [stored[row.person_key].contact for row in known]
+    other = [row for row in known if row.source_hash != stored[row.person_key].source_hash]
+    n_changed = _change(connection, other, stored, what, now)
     for number in what.lists:
         add_members(connection, number, contacts, at=now, by=what.by)
-    told = _consents(pl.concat([newcomers, changed]), what)
-    done.n_consents = record_consents(connection, told, now=now) if told else 0
-    return done
+    told = _consents([*newcomers, *other], what)
+    return Merged(
+        n_new=len(newcomers),
+        n_changed=n_changed,
+        n_same=len(known) - n_changed,
+        n_consents=record_consents(connection, told, now=now) if told else 0,
+        forgotten=[row.source_row for row in forgotten],
+    )
 
 
 def register_attributes(connection: Connection, headers: Mapping[str, str]) -> None:
@@ -196,41 +229,33 @@ def _lock(connection: Connection, *, writes_ledger: bool) -> None:
     connection.execute(_statement("lock", connection))
 
 
-def _stored(connection: Connection, person_keys: pl.Series) -> dict[str, Any]:
-    asked = {"person_keys": _as_json(person_keys)}
-    rows = connection.execute(_statement("of_people", connection), asked).all()
-    return {row.person_key: row for row in rows}
+def _stored(connection: Connection, rows: Sequence[Row]) -> dict[str, Any]:
+    found = connection.execute(_statement("of_people", connection), _asked(rows)).all()
+    return {contact.person_key: contact for contact in found}
 
 
-def _without_forgotten(connection: Connection, newcomers: pl.DataFrame) -> tuple[pl.DataFrame, pl.DataFrame]:
+def _without_forgotten(
+    connection: Connection, newcomers: Sequence[Row]
+) -> tuple[Sequence[Row], Sequence[Row]]:
     """Whoever asked to be forgotten is not stored again because a file still has them."""
-    asked = {"person_keys": _as_json(newcomers["person_key"])}
-    keys = connection.execute(_statement("forgotten", connection), asked).scalars().all()
+    if not newcomers:
+        return [], []
+    keys = set(connection.execute(_statement("forgotten", connection), _asked(newcomers)).scalars())
     if not keys:
-        return newcomers, newcomers.clear()
-    is_forgotten = pl.col("person_key").is_in(pl.Series(keys, dtype=pl.String).implode())
-    return newcomers.filter(~is_forgotten), newcomers.filter(is_forgotten)
+        return newcomers, []
+    forgotten = [row for row in newcomers if row.person_key in keys]
+    return [row for row in newcomers if row.person_key not in keys], forgotten
 
 
-_INSERTED = (
-    "contact", "person_key", "msisdn", "region", "number_type", *STANDARD, "attributes", "source_hash", "created_at",
-    "changed_at", "changed_by",
-)  # fmt: skip
-
-
-def _insert(connection: Connection, newcomers: pl.DataFrame, what: Import, now: float) -> list[int]:
+def _insert(connection: Connection, newcomers: Sequence[Row], what: Import, now: float) -> list[int]:
     """Returns the numbers of the new contacts, in order."""
-    if newcomers.is_empty():
+    if not newcomers:
         return []
-    numbers = _free_numbers(connection, newcomers.height)
-    instant = pl.lit(now, dtype=pl.Float64)
-    rows = newcomers.with_columns(
-        pl.Series("contact", numbers, dtype=pl.Int64),
-        created_at=instant,
-        changed_at=instant,
-        changed_by=pl.lit(what.by),
-    )
-    _execute_many(connection, "insert_imported", rows.select(_INSERTED).rows())
+    numbers = _free_numbers(connection, len(newcomers))
+    inserted = [
+        (number, *row[:_N_STORED], now, now, what.by) for number, row in zip(numbers, newcomers, strict=True)
+    ]
+    _execute_many(connection, "insert_imported", inserted)
     return numbers
 
 
@@ -242,65 +267,58 @@ def _free_numbers(connection: Connection, n: int) -> list[int]:
 
 
 def _change(
-    connection: Connection, people: pl.DataFrame, stored: Mapping[str, Any], what: Import, now: float
+    connection: Connection, rows: Sequence[Row], stored: Mapping[str, Any], what: Import, now: float
 ) -> int:
-    """Merge people whose row is another one than the stored contact came from. Returns how many it changed."""
+    """Merge rows that are other ones than the stored contact came from. Returns how many contacts that changed."""
     updates, changes, same = [], [], []
-    for row in people.iter_rows(named=True):
-        contact = stored[row["person_key"]]
+    for row in rows:
+        contact = stored[row.person_key]
         before = {**orjson.loads(contact.attributes), **{name: getattr(contact, name) for name in STANDARD}}
-        found = merged(before, _filled(row), what.rules)
+        found = merged(before, row.filled, what.rules)
         # What the number itself says is nobody's opinion: the newest reading of it counts.
         about_number = {
-            name: (getattr(contact, name), row[name])
+            name: (getattr(contact, name), getattr(row, name))
             for name in ("region", "number_type")
-            if getattr(contact, name) != row[name]
+            if getattr(contact, name) != getattr(row, name)
         }
         told = {**about_number, **found}
         if not told:
-            same.append((row["source_hash"], contact.contact))
+            same.append((row.source_hash, contact.contact))
             continue
         after = {**before, **{name: value for name, (_, value) in found.items()}}
         others = {name: after[name] for name in sorted(after) if name not in STANDARD}
         updates.append(
             (
-                row["region"], row["number_type"], *(after[name] for name in STANDARD), orjson.dumps(others).decode(),
-                row["source_hash"], now, what.by, contact.contact,
+                row.region, row.number_type, *(after[name] for name in STANDARD), orjson.dumps(others).decode(),
+                row.source_hash, now, what.by, contact.contact,
             )
         )  # fmt: skip
-        changes.append((row["person_key"], now, what.by, orjson.dumps(told).decode()))
+        changes.append((row.person_key, now, what.by, orjson.dumps(told).decode()))
     _execute_many(connection, "update_imported", updates)
     _execute_many(connection, "insert_imported_change", changes)
     _execute_many(connection, "note_row", same)
     return len(updates)
 
 
-def _filled(row: Mapping[str, Any]) -> dict[str, str]:
-    standard = {name: row[name] for name in STANDARD if row[name] is not None}
-    return {**standard, **orjson.loads(row["attributes"])}
-
-
-def _consents(people: pl.DataFrame, what: Import) -> list[ConsentEntry]:
-    said = people.filter(pl.col("is_given").is_not_null())
+def _consents(rows: Iterable[Row], what: Import) -> list[ConsentEntry]:
     return [
         ConsentEntry(
-            person_key=person,
-            msisdn=msisdn,
-            purpose=what.purpose,
-            is_given=is_given,
-            at=at,
-            source=what.source,
-            evidence=evidence,
-            by=what.by,
+            row.person_key,
+            row.msisdn,
+            what.purpose,
+            row.is_given,
+            row.said_at,
+            what.source,
+            row.evidence,
+            what.by,
         )
-        for person, msisdn, is_given, at, evidence in said.select(
-            "person_key", "msisdn", "is_given", "said_at", "evidence"
-        ).iter_rows()
+        for row in rows
+        if row.is_given is not None
     ]
 
 
-def _as_json(values: pl.Series) -> str:
-    return orjson.dumps(values.to_list()).decode()
+def _asked(rows: Sequence[Row]) -> dict[str, str]:
+    return {"person_keys": orjson.dumps([row.person_key for row in rows]).decode()}
 
 
 def _execute_many(connection: Connection, name: str, rows: Sequence[tuple[Any, ...]]) -> None:

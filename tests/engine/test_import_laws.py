@@ -100,7 +100,8 @@ class Model:
             return "same"
         self.merged[phone] = row
         if said is not None:
-            self._say(phone, *said, now)
+            is_no, at = said
+            self._say(phone, is_no, at, now)
         if stored is None:
             self.contacts[phone] = filled
             return "new"
