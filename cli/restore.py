@@ -60,6 +60,7 @@ def _as_json(settings: Settings, restored: Restored) -> dict[str, Any]:
         "next_run": restored.runs.next_run,
         "forgotten_again": len(restored.forgotten.person_keys),
         "forgotten_unreadable": restored.forgotten.n_unreadable,
+        "not_erased": restored.not_erased,
     }
 
 
@@ -83,6 +84,7 @@ def _tell(settings: Settings, restored: Restored) -> None:
         say.append(
             f"{restored.forgotten.n_unreadable:,} lines of the forgotten cannot be read; look at the file."
         )
+    say += restored.not_erased
     say.append(
         "Next: pull or import the opt-outs since the backup (`tidings suppress import FILE`), then "
         "`tidings resume RUN --opt-outs-checked`, then `tidings reconcile RUN`."

@@ -1,25 +1,28 @@
 """People who asked to be forgotten: told to a file first, which no backup holds and no restore replaces.
 
-A line is a person key and an instant. A restored store knows nothing of those who were forgotten since the backup; the
-file does, so they are forgotten again. It names nobody: a person key opens to no number.
+A line is a person key, an instant, and by what else somebody is found in files: keyed hashes of the number's digits and
+of ids that sources gave them. A restored store knows nothing of those who were forgotten since the backup; the file
+does, so they are forgotten again. It names nobody: none of these opens to a number.
 """
 
 from __future__ import annotations
 
 import os
 import re
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from functools import cache
 from pathlib import Path
 from typing import TYPE_CHECKING, BinaryIO
 
+import orjson
 import sqlalchemy as sa
 
 from data.ledger.locking import lock_ledger
 from data.sql import sql
-from data.suppressions import KEYS_PER_STATEMENT, Suppression, record_suppressions
+from data.suppressions import FORGOTTEN, KEYS_PER_STATEMENT, Suppression, record_suppressions
 from data.whole_files import make_private_folder, sync_folder
+from messaging.traces import Trace
 
 if TYPE_CHECKING:
     from sqlalchemy.engine import Connection
@@ -28,40 +31,75 @@ if TYPE_CHECKING:
 
 FILE = "forgotten.txt"  # in the var folder
 
-_LINE = re.compile(r"([0-9a-f]{32}) \d+(\.\d+)?")
+_LINE = re.compile(r"([0-9a-f]{32}) \d+(?:\.\d+)?((?: d\d+:[0-9a-f]{32}| i[0-9a-f]{32})*)( back)?")
+_EVENTS_AT_ONCE = 500
+_ERASED = ("replies", "changes", "members", "contacts", "consents", "behaviour")  # members before contacts
 
 
 @dataclass(frozen=True, slots=True)
 class Forgotten:
     """What the file tells. n_unreadable: lines that are none, such as the last one of a process that was killed."""
 
-    person_keys: list[str]
+    people: list[Trace]
     n_unreadable: int
 
+    @property
+    def person_keys(self) -> list[str]:
+        return [trace.person_key for trace in self.people]
 
-def forget(store: Store, file: Path, person_keys: Sequence[str], *, now: float) -> None:
-    """Keep neither number nor text of these people in the store, and never text them again.
+
+def forget(store: Store, file: Path, people: Sequence[Trace], *, now: float) -> None:
+    """Keep nothing of these people in the store but that they are suppressed, and never text them again.
 
     The file comes first: a crash between the two leaves somebody whom the next restore forgets, and nobody whom it
-    brings back. Run folders keep their numbers until they are removed as a whole.
+    brings back. What files hold of them: engine.forgetting.
     """
-    _append(file, person_keys, now)
+    known = {trace.person_key: trace for trace in read_forgotten(file).people}
+    new = [
+        trace
+        for trace in people
+        if known.get(trace.person_key) != trace.with_all(known.get(trace.person_key))
+    ]
+    if new:
+        _append(file, [_line(trace, now) for trace in new])
+    person_keys = [trace.person_key for trace in people]
     with store.write.begin() as connection:
         lock_ledger(connection)
-        forget_within(connection, person_keys, now=now)
+        _suppress(connection, person_keys, now)  # at once: claims see it from here on
+    with store.read.connect() as connection:
+        told = _events_that_name(connection, person_keys)
+    for first in range(0, len(told), _EVENTS_AT_ONCE):
+        with store.write.begin() as connection:
+            _unname(connection, told[first : first + _EVENTS_AT_ONCE])
+    with store.write.begin() as connection:
+        lock_ledger(connection)
+        _erase(connection, person_keys)
+
+
+def erase_again(store: Store, person_keys: Sequence[str]) -> None:
+    """What somebody who had begun before wrote of them since; they stay suppressed as they are."""
+    with store.write.begin() as connection:
+        lock_ledger(connection)
+        _erase(connection, person_keys)
+
+
+def external_ids(store: Store, person_keys: Sequence[str]) -> list[str]:
+    """The ids that sources gave these people, as contacts have them."""
+    with store.read.connect() as connection:
+        found = connection.execute(_statement("external_ids"), {"person_keys": list(person_keys)})
+        return [row.external_id for row in found]
 
 
 def forget_within(connection: Connection, person_keys: Sequence[str], *, now: float) -> None:
     """`forget` in the caller's transaction, for people whom the file has already."""
-    entries = [
-        Suppression(person_key=person, msisdn=None, reason="forgotten", source="forget")
-        for person in person_keys
-    ]
-    record_suppressions(connection, entries, now=now)
-    for first in range(0, len(person_keys), KEYS_PER_STATEMENT):
-        chunk = {"person_keys": list(person_keys[first : first + KEYS_PER_STATEMENT])}
-        for name in ("forgotten/suppressions", "forgotten/replies"):
-            connection.execute(_statement(name), chunk)
+    _suppress(connection, person_keys, now)
+    _unname(connection, _events_that_name(connection, person_keys))
+    _erase(connection, person_keys)
+
+
+def let_back(file: Path, person_key: str, *, now: float) -> None:
+    """Somebody who was forgotten came back themselves: a restore leaves them alone from now on."""
+    _append(file, [f"{person_key} {now:.3f} back"])
 
 
 def read_forgotten(file: Path) -> Forgotten:
@@ -70,15 +108,75 @@ def read_forgotten(file: Path) -> Forgotten:
         return Forgotten([], 0)
     lines = [line for line in file.read_text(encoding="utf-8", errors="replace").splitlines() if line.strip()]
     found = [_LINE.fullmatch(line) for line in lines]
-    return Forgotten(list(dict.fromkeys(line[1] for line in found if line)), found.count(None))
+    people: dict[str, Trace] = {}
+    for line in found:
+        if line is not None:
+            person_key, hashes, is_back = line.groups()
+            if is_back:
+                people.pop(person_key, None)
+            else:
+                people[person_key] = _trace(person_key, hashes.split(), people.get(person_key))
+    return Forgotten(list(people.values()), found.count(None))
 
 
-def _append(file: Path, person_keys: Sequence[str], now: float) -> None:
+def _suppress(connection: Connection, person_keys: Sequence[str], now: float) -> None:
+    entries = [
+        Suppression(person_key=person, msisdn=None, reason=FORGOTTEN, source="forget")
+        for person in person_keys
+    ]
+    record_suppressions(connection, entries, now=now)
+    _do(connection, "suppressions", person_keys)
+
+
+def _erase(connection: Connection, person_keys: Sequence[str]) -> None:
+    for name in _ERASED:
+        _do(connection, name, person_keys)
+
+
+def _do(connection: Connection, name: str, person_keys: Sequence[str]) -> None:
+    for first in range(0, len(person_keys), KEYS_PER_STATEMENT):
+        chunk = {"person_keys": list(person_keys[first : first + KEYS_PER_STATEMENT])}
+        connection.execute(_statement(name), chunk)
+
+
+def _events_that_name(connection: Connection, person_keys: Iterable[str]) -> list[tuple[int, str]]:
+    """(event, payload without the person) of all replies of these people: a read of every reply's event."""
+    people = set(person_keys)
+    found = []
+    for event, payload in connection.execute(sa.text(sql("forgotten/replies_events"))):
+        told = orjson.loads(payload)
+        if told.get("person_key") in people:
+            del told["person_key"]
+            found.append((event, orjson.dumps(told).decode()))
+    return found
+
+
+def _unname(connection: Connection, told: Sequence[tuple[int, str]]) -> None:
+    if told:
+        rows = [{"event": event, "payload": payload} for event, payload in told]
+        connection.execute(sa.text(sql("forgotten/unname_event")), rows)
+
+
+def _line(trace: Trace, now: float) -> str:
+    digits = [f"d{length}:{digest}" for length, digest in sorted(trace.digits)]
+    return " ".join(
+        [trace.person_key, f"{now:.3f}", *digits, *(f"i{digest}" for digest in sorted(trace.ids))]
+    )
+
+
+def _trace(person_key: str, hashes: Sequence[str], known: Trace | None) -> Trace:
+    digits = {
+        (int(length), digest) for length, _, digest in (h[1:].partition(":") for h in hashes if h[0] == "d")
+    }
+    ids = {h[1:] for h in hashes if h[0] == "i"}
+    return Trace(person_key, frozenset(digits), frozenset(ids)).with_all(known)
+
+
+def _append(file: Path, told: Sequence[str]) -> None:
     make_private_folder(file.parent)
     with os.fdopen(os.open(file, os.O_CREAT | os.O_RDWR | os.O_APPEND, 0o600), "r+b") as lines:
         is_cut_off = lines.seek(0, os.SEEK_END) > 0 and _last_byte(lines) != b"\n"
-        told = "".join(f"{person} {now:.3f}\n" for person in person_keys)
-        lines.write((b"\n" if is_cut_off else b"") + told.encode())
+        lines.write((b"\n" if is_cut_off else b"") + "".join(f"{line}\n" for line in told).encode())
         lines.flush()
         os.fsync(lines.fileno())
     sync_folder(file.parent)
@@ -91,4 +189,4 @@ def _last_byte(lines: BinaryIO) -> bytes:
 
 @cache
 def _statement(name: str) -> sa.TextClause:
-    return sa.text(sql(name)).bindparams(sa.bindparam("person_keys", expanding=True))
+    return sa.text(sql(f"forgotten/{name}")).bindparams(sa.bindparam("person_keys", expanding=True))

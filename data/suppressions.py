@@ -23,6 +23,7 @@ if TYPE_CHECKING:
 T = TypeVar("T")
 
 EVERYWHERE = ""  # the scope that holds for every sender ID and account
+FORGOTTEN = "forgotten"  # the reason of those of whom nothing else is kept
 WITHDRAWN = "consent withdrawn"  # the only reason that a newer yes takes back (data/consents.py)
 MOST_PEOPLE_KEPT = 2_000_000  # of a list that is read whole: 200 MB
 KEYS_PER_STATEMENT = 10_000  # SQLite takes 32,766 parameters, PostgreSQL 65,535

@@ -12,7 +12,7 @@ import shutil
 import uuid
 from collections.abc import Iterator
 from contextlib import closing, contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 from data import backup_postgres
@@ -32,6 +32,7 @@ from data.restores import ParkedRuns, in_words, park_runs, record_restore
 from data.store.engine import Store
 from data.store.migrate import HEAD, StoreIsNewer, drop_tables, is_empty, prepare_store, sqlite_path, too_new
 from data.whole_files import sync_folder
+from engine.forgetting import forget_in_restored
 from messaging.errors import TidingsError
 
 LOCK_FILE = ".restore.lock"
@@ -51,6 +52,7 @@ class Restored:
     n_unconfirmed: int
     runs: ParkedRuns
     forgotten: Forgotten
+    not_erased: list[str] = field(default_factory=list)  # files that still tell of them, in sentences
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -102,9 +104,10 @@ def _restore(
         if target.keeps_keys:
             write_secrets(target.secrets, target.var_dir / "keys")
         forgotten = read_forgotten(target.var_dir / FORGOTTEN_FILE)
+        erased = forget_in_restored(store, target.var_dir, keys.person, forgotten.people, now=now)
         restored = _make_safe(store, manifest, keys, forgotten, by=by, now=now)
     _move_store(target)
-    return restored
+    return replace(restored, not_erased=erased)
 
 
 def _refuse_unfit(manifest: Manifest, source: Path, target: Target, keys: Keys) -> None:

@@ -157,17 +157,18 @@ def opted_out(
 
     At all, by this account or this sender; or for the purpose of the run, as whoever withdraws a consent is written
     down (data/consents.py): so the consent that a plan found is looked up once more for every message that leaves.
+    A message whose person was forgotten meanwhile names nobody, and goes nowhere.
     """
     if not rows:
         return {}
+    gone = {row: StopReason.OPTED_OUT for row in rows if recipients.person_keys[row] is None}
     keys = tuple(recipients.person_keys[row] for row in rows)
     text = list_text("suppressed", connection.dialect.name, len(keys))
     found = connection.exec_driver_sql(text, keys).all()
     if not found:
-        return {}
+        return gone
     suppressed = {(person_key, scope) for person_key, scope in found}
     purpose = purpose_scope(run.purpose)
-    gone = {}
     for row in rows:
         person_key = recipients.person_keys[row]
         if any(

@@ -48,9 +48,9 @@ class Busy:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Recipients:
-    """Whom the messages of a batch go to, by row: what is looked up before they may leave."""
+    """Whom the messages of a batch go to, by row: what is looked up before they may leave. None: who was forgotten."""
 
-    person_keys: Sequence[str]
+    person_keys: Sequence[str | None]
     sender_ids: Sequence[str | None]
 
 

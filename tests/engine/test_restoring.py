@@ -28,6 +28,7 @@ from engine.occurrences import lost_in_restore
 from engine.restoring import CannotRestore, Target, restore_backup
 from engine.run_control import CannotSteer, cancel_run, resume_run
 from messaging.runs import RunState
+from messaging.traces import Trace
 from tests.data.small_house import NOW, House, bind, freeze, house_in, rows, set_state, terms
 
 HOUR = 3600.0
@@ -338,7 +339,7 @@ def test_a_restored_run_may_be_cancelled_without_it(new, back_up, restore):
 def test_people_who_were_forgotten_since_the_backup_are_forgotten_again(lost, new, back_up, restore):
     folder, person = back_up(), "a" * 32
     with lost.opened() as instance:
-        forget(instance.store, lost.var_dir / "forgotten.txt", [person], now=NOW + 60)
+        forget(instance.store, lost.var_dir / "forgotten.txt", [Trace(person)], now=NOW + 60)
     new.var_dir.mkdir()
     shutil.copy(lost.var_dir / "forgotten.txt", new.var_dir)
     assert restore(folder).forgotten.person_keys == [person]

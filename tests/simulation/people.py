@@ -118,7 +118,7 @@ class People:
         row = self._draw.randrange(len(recipients.person_keys))
         sender_ids = [SENDER_ID] if recipients.sender_ids[row] else []
         scopes = ["", ACCOUNT, purpose_scope("marketing"), *sender_ids]
-        self._world.opt_out(recipients.person_keys[row], self._draw.choice(scopes))
+        self._world.opt_out(str(recipients.person_keys[row]), self._draw.choice(scopes))
         self._world.counts["opt-outs"] += 1
 
     def _jump(self) -> None:

@@ -1,5 +1,6 @@
--- forgotten/replies · that they wrote stays, neither what nor from which number
+-- forgotten/replies · that somebody wrote stays, neither who, nor what, nor from which number
 update replies
 set msisdn = null,
-    text = null
+    text = null,
+    person_key = ''
 where person_key in :person_keys;

@@ -333,3 +333,10 @@ def test_a_message_that_a_receipt_proved_before_it_was_claimed_is_passed_over(be
     bench.receive(bench.receipt(1, ReceiptStatus.DELIVERED))
     assert bench.terms() == {"accepted": 1, "not_yet_claimed": 9}
     assert list(bench.claim(bench.take(), most=4).rows) == [0, 2, 3]
+
+
+def test_a_message_whose_person_was_forgotten_is_stopped(bench):
+    bench.recipients.person_keys[1] = None
+    bench.opt_out(2)
+    assert list(bench.claim(bench.take(), most=4).rows) == [0, 3]
+    assert bench.terms() == {"in_flight": 2, "not_yet_claimed": 6, "stopped": 2}

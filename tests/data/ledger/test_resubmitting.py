@@ -167,6 +167,15 @@ def test_who_wrote_stop_or_withdrew_is_left_out_and_stays_in_doubt(bench, scope)
     assert bench.terms() == {"accepted": 9, "unconfirmed": 1}
 
 
+def test_who_was_forgotten_is_left_out_and_stays_in_doubt(bench):
+    in_doubt(bench, 2, 5)
+    bench.recipients.person_keys[5] = None
+    lease = bench.take("reconcile")
+    bench.settle(ask(bench, lease), *accepted(2))
+    assert ask(bench, lease, 2) == Ended(why="done")
+    assert bench.terms() == {"accepted": 9, "unconfirmed": 1}
+
+
 @pytest.mark.parametrize("dedupe", [HOUR, BY_REQUEST])
 def test_a_bulk_request_with_a_member_who_wrote_stop_is_not_made_again(bench, dedupe):
     in_doubt(bench, *range(10), is_bulk=True)

@@ -1,0 +1,93 @@
+"""Taking people out of the pages that gateways sent: what stands beside their number is blanked, the page stays."""
+
+from __future__ import annotations
+
+import re
+from dataclasses import dataclass
+from functools import cache
+from typing import TYPE_CHECKING, Any
+
+import orjson
+import sqlalchemy as sa
+
+from data.sql import sql
+from messaging.traces import Traces
+
+if TYPE_CHECKING:
+    from data.store.engine import Store
+
+_PAGES_AT_ONCE = 50
+_NUMBER = re.compile(rb"\d(?:[ .()\-/]?\d){6,}")  # in a page that is no JSON
+
+
+@dataclass(frozen=True, slots=True)
+class ErasedPages:
+    """n_unread: pages that tell of them and were not read yet; reading them needs what they say."""
+
+    n_pages: int
+    n_unread: int
+
+
+def erase_pages(store: Store, traces: Traces, *, national: str | None = None) -> ErasedPages:
+    """Blank these people in all pages that were read. national: the digits of the only one; the store looks for them."""
+    n_pages = n_unread = 0
+    after = -1
+    while found := _pages(store, after, national):
+        for page, body, is_read in found:
+            after = page
+            blanked = _without(bytes(body), traces)
+            if blanked is None:
+                continue
+            if not is_read:
+                n_unread += 1
+                continue
+            with store.write.begin() as connection:
+                connection.execute(_statement("blank_page"), {"page": page, "body": blanked})
+            n_pages += 1
+    return ErasedPages(n_pages, n_unread)
+
+
+def _pages(store: Store, after: int, national: str | None) -> list[Any]:
+    asked: dict[str, Any] = {"after": after, "most": _PAGES_AT_ONCE}
+    with store.read.connect() as connection:
+        if national is None:
+            return list(connection.execute(_statement("pages"), asked))
+        name = "pages_with" if store.is_sqlite else "pages_with_on_postgresql"
+        return list(connection.execute(_statement(name), {**asked, "digits": national.encode()}))
+
+
+def _without(body: bytes, traces: Traces) -> bytes | None:
+    """The page without these people; None: it does not tell of them."""
+    try:
+        page = orjson.loads(body)
+    except orjson.JSONDecodeError:
+        told = any(traces.speaks_of(found.decode("ascii")) for found in _NUMBER.findall(body))
+        return b"" if told else None
+    return orjson.dumps(page) if _blank(page, traces) else None
+
+
+def _blank(value: Any, traces: Traces) -> bool:
+    """Blank, in place, every object in which their number stands; whether there was one."""
+    places: list[Any] = list(value) if isinstance(value, dict) else []
+    if isinstance(value, list):
+        places = list(range(len(value)))
+    told = False
+    for place in places:
+        one = value[place]
+        if isinstance(one, dict | list):
+            told |= _blank(one, traces)
+        elif _is_number(one, traces):
+            value[place] = None
+            told = True
+            if isinstance(value, dict):
+                value.update({name: "" for name, other in value.items() if isinstance(other, str)})
+    return told
+
+
+def _is_number(value: object, traces: Traces) -> bool:
+    return isinstance(value, str | int) and not isinstance(value, bool) and traces.speaks_of(str(value))
+
+
+@cache
+def _statement(name: str) -> sa.TextClause:
+    return sa.text(sql(f"forgotten/{name}"))
