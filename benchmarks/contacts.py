@@ -35,24 +35,29 @@ def choose(source: Path, folder: Path) -> int:
     import polars as pl
 
     from data.files import write_parquet_chunks
+    from data.given_consents import GivenConsents
     from data.prices import load_prices
     from data.readers import open_source
     from data.spool import Spool
     from data.suppressions import SuppressedPeople
     from engine.candidates import gather_candidates
+    from engine.consent import RestingOn
+    from engine.parting import PartedSource
+    from messaging.campaign import Consent
     from messaging.columns import choose_columns
-    from messaging.schemas import CONTACTS, EXCLUDED, REJECTS
+    from messaging.purposes import MARKETING
+    from messaging.schemas import CONSENT_OF_A_MESSAGE, CONTACTS, EXCLUDED, REJECTS
 
     store = _store(folder)
     started = _clocks()
     with open_source(source, folder=folder) as read:
+        columns = choose_columns(read.headers)
         candidates = gather_candidates(
-            read,
-            choose_columns(read.headers),
-            region=REGION,
-            consent_basis="recorded",
+            PartedSource(read, columns, region=REGION, key=KEY, folder=folder),
+            resting=RestingOn(
+                Consent(basis="recorded"), row_source=read.name, given=GivenConsents(store, MARKETING)
+            ),
             suppressed=SuppressedPeople(store),
-            key=KEY,
             folder=folder,
         )
     excluded = Spool(folder)
@@ -60,9 +65,10 @@ def choose(source: Path, folder: Path) -> int:
     def audience() -> Iterator[pl.DataFrame]:
         for people, others in candidates.chosen(priced_regions=load_prices().per_segment.keys()):
             excluded.append(others)
-            yield people
+            yield people.select(list(own))
 
-    own = {**CONTACTS, **dict.fromkeys(read.headers, pl.String()), "person_key": pl.String()}
+    texts = dict.fromkeys(["person_key", *read.headers, *columns.fields], pl.String())
+    own = {**CONTACTS, **CONSENT_OF_A_MESSAGE, **texts}
     n_people = write_parquet_chunks(audience(), pl.Schema(own), folder / "audience.parquet")
     schema = pl.Schema({**EXCLUDED, "person_key": pl.String()})
     n_others = write_parquet_chunks(excluded, schema, folder / "excluded.parquet")

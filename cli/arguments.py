@@ -32,6 +32,36 @@ SourceFile = Annotated[
         rich_help_panel="In one line",
     ),
 ]
+ListName = Annotated[
+    str | None,
+    typer.Option(
+        "--list",
+        metavar="NAME",
+        help="Everybody in a list of the stored contacts, instead of --file.",
+        show_default=False,
+        rich_help_panel="In one line",
+    ),
+]
+TagName = Annotated[
+    str | None,
+    typer.Option(
+        "--tag",
+        metavar="NAME",
+        help="Everybody who bears a tag.",
+        show_default=False,
+        rich_help_panel="In one line",
+    ),
+]
+SegmentName = Annotated[
+    str | None,
+    typer.Option(
+        "--segment",
+        metavar="NAME",
+        help="Everybody who is in a segment now.",
+        show_default=False,
+        rich_help_panel="In one line",
+    ),
+]
 Text = Annotated[
     str | None,
     typer.Option(
@@ -168,6 +198,9 @@ class WhatToSend:
 
     campaign: str | None = None
     file: Path | None = None
+    list_name: str | None = None
+    tag: str | None = None
+    segment: str | None = None
     text: str | None = None
     template: Path | None = None
     region: str | None = None

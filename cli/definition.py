@@ -28,9 +28,10 @@ def load_what(what: WhatToSend, *, var_dir: Path) -> LoadedCampaign:
 
     if what.campaign is None:
         return _kept(_campaign_of_the_line(what), var_dir)
-    if what.file or what.text or what.template:
+    if what.file or _stored(what) or what.text or what.template:
         raise UnclearLine(
-            f"{what.campaign} is a whole campaign: name it alone, or give --file with --text or --template instead."
+            f"{what.campaign} is a whole campaign: name it alone, or give --file, --list, --tag or --segment with "
+            "--text or --template instead."
         )
     loaded = load_campaign(what.campaign, here=Path.cwd())
     changes = _changes(loaded.campaign, what)
@@ -45,25 +46,41 @@ def name_of(file: Path) -> str:
 
 
 def _campaign_of_the_line(what: WhatToSend) -> dict[str, Any]:
-    if what.file is None:
-        raise UnclearLine(
-            "say what to send: a campaign (tidings send welcome), or --file contacts.csv with --text 'Hi …'."
-        )
+    source = _source(what)
     if (what.text is None) == (what.template is None):
-        raise UnclearLine(f"give the text for {what.file} either with --text '…' or with --template FILE.")
+        raise UnclearLine(
+            f"give the text for {what.file or next(iter(source.values()))} either with --text '…' or with --template FILE."
+        )
     message = {
         "text": what.text,
         "template": _absolute(what.template),
         "sender_id": what.sender,
     }
-    audience = {"file": _absolute(what.file), **_reading(what)}
+    meant = what.file.stem if what.file is not None else next(iter(source.values()))
     return {
-        "name": name_of(what.file),
-        "audience": _said(audience),
+        "name": re.sub(r"[^A-Za-z0-9._-]+", "-", meant).strip("-._")[:48] or "line",
+        "audience": _said({**source, **_reading(what)}),
         "message": _said(message),
         "gateway": {"account": what.gateway or "sim"},
         **_consent(what),
     }
+
+
+def _source(what: WhatToSend) -> dict[str, str]:
+    """The one source that the line names, as [audience] names it."""
+    sources = {**_said({"file": _absolute(what.file)}), **_stored(what)}
+    if not sources:
+        raise UnclearLine(
+            "say what to send: a campaign (tidings send welcome), or --file contacts.csv (or --list, --tag, --segment) "
+            "with --text 'Hi …'."
+        )
+    if len(sources) > 1:
+        raise UnclearLine(f"give only one of {' and '.join(f'--{name}' for name in sources)}.")
+    return sources
+
+
+def _stored(what: WhatToSend) -> dict[str, str]:
+    return _said({"list": what.list_name, "tag": what.tag, "segment": what.segment})
 
 
 def _changes(campaign: Campaign, what: WhatToSend) -> dict[str, Any]:

@@ -38,6 +38,9 @@ def demo(as_json: arg.Json = False) -> None:
 def plan(
     campaign: arg.CampaignName = None,
     file: arg.SourceFile = None,
+    list_name: arg.ListName = None,
+    tag: arg.TagName = None,
+    segment: arg.SegmentName = None,
     text: arg.Text = None,
     template: arg.Template = None,
     region: arg.Region = None,
@@ -61,6 +64,9 @@ def plan(
     what = arg.WhatToSend(
         campaign=campaign,
         file=file,
+        list_name=list_name,
+        tag=tag,
+        segment=segment,
         text=text,
         template=template,
         region=region,
@@ -82,6 +88,9 @@ def plan(
 def send(
     campaign: arg.CampaignName = None,
     file: arg.SourceFile = None,
+    list_name: arg.ListName = None,
+    tag: arg.TagName = None,
+    segment: arg.SegmentName = None,
     text: arg.Text = None,
     template: arg.Template = None,
     region: arg.Region = None,
@@ -103,6 +112,9 @@ def send(
     what = arg.WhatToSend(
         campaign=campaign,
         file=file,
+        list_name=list_name,
+        tag=tag,
+        segment=segment,
         text=text,
         template=template,
         region=region,

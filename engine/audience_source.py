@@ -9,11 +9,71 @@ from typing import TYPE_CHECKING
 
 from data.connections import read_connection
 from data.readers import Source, open_connection, open_source
+from data.readers.stored_contacts import StoredContacts, open_stored_contacts
+from engine.parting import PartedSource
+from messaging.columns import Columns, choose_columns
 from messaging.errors import SourceError
 
 if TYPE_CHECKING:
+    from data.keys import Keys
     from data.store.engine import Store
+    from messaging.campaign import Campaign
     from messaging.source_section import SourceSection
+
+
+@contextmanager
+def open_people(
+    campaign: Campaign,
+    *,
+    base: Path,
+    store: Store | None,
+    keys: Keys,
+    folder: Path | None,
+    rows_per_chunk: int,
+) -> Iterator[tuple[Source | StoredContacts, PartedSource | StoredContacts]]:
+    """The source of a campaign, and its contacts: for stored people both are the same. Otherwise as open_audience."""
+    audience = campaign.audience
+    if audience.stored is not None:
+        kind, name = audience.stored
+        if store is None:
+            raise SourceError(f"{name}: a {kind} is known to a store only, and there is none.")
+        needs_yes = campaign.consent is not None and campaign.consent.basis == "recorded"
+        with open_stored_contacts(
+            store,
+            kind,
+            name,
+            purpose=campaign.purpose if needs_yes else None,
+            now=store.now(),
+            rows_per_chunk=rows_per_chunk,
+        ) as stored:
+            yield stored, stored
+        return
+    with open_audience(
+        audience,
+        base=base,
+        store=store,
+        sealing_key=keys.sealing,
+        folder=folder,
+        rows_per_chunk=rows_per_chunk,
+    ) as source:
+        columns = choose(source, audience)
+        yield (
+            source,
+            PartedSource(source, columns, region=audience.region, key=keys.person, folder=folder),
+        )
+
+
+def choose(source: Source, told: SourceSection) -> Columns:
+    """The columns that a section names, and those that are recognised."""
+    return choose_columns(
+        source.headers,
+        phone=told.phone,
+        region=told.country,
+        consent=told.consent,
+        external_id=told.external_id,
+        fields=told.fields,
+        source=source.name,
+    )
 
 
 @contextmanager

@@ -9,16 +9,14 @@ from __future__ import annotations
 from collections.abc import Collection, Iterator
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Literal
+from typing import Protocol
 
 import polars as pl
 
-from data.readers import Source
 from data.spool import Spool
 from data.suppressions import SuppressedPeople
-from engine.parting import PartedSource
-from messaging.audience import WEIGHED, choose_audience, compare_rows, weigh_contacts
-from messaging.columns import Columns
+from engine.consent import RestingOn
+from messaging.audience import EVERYBODY, WEIGHED, Reach, choose_audience, compare_rows, weigh_contacts
 from messaging.schemas import CONTACTS
 
 
@@ -26,9 +24,9 @@ from messaging.schemas import CONTACTS
 class Candidates:
     """Every row of a source, once: a contact or a reject.
 
-    contacts: CONTACTS + person_key + the source's columns + Columns.fields. rejects: REJECTS; cells: RAW + the source's columns, row by
-    row those of the rejects, null for a row that could not be cut into cells. weighed: of all contacts, with
-    what `compare_rows` says.
+    contacts: CONTACTS + CONSENT_OF_A_MESSAGE + person_key + the source's columns + Columns.fields. rejects: REJECTS;
+    cells: RAW + the source's columns, row by row those of the rejects, null for a row that could not be cut into cells.
+    weighed: of all contacts, with what `compare_rows` says.
     """
 
     contacts: Spool
@@ -46,31 +44,39 @@ class Candidates:
             del contacts
 
 
+class People(Protocol):
+    """One reading of a source: engine.parting.PartedSource, or data.readers.stored_contacts.StoredContacts."""
+
+    @property
+    def rejects(self) -> Spool: ...
+    @property
+    def cells(self) -> Spool: ...
+    def contacts(self) -> Iterator[pl.DataFrame]: ...
+
+
 def gather_candidates(
-    source: Source,
-    columns: Columns,
+    people: People,
     *,
-    region: str | None,
-    consent_basis: Literal["recorded", "attested"] | None,
+    resting: RestingOn,
     suppressed: SuppressedPeople,
-    key: bytes,
+    reach: Reach = EVERYBODY,
     folder: Path | None = None,
 ) -> Candidates:
-    """The first pass; it reads the source to its end. region: as in split_contacts. key: that of person keys.
-
-    folder: as in open_source. Raises SourceError when `region` is no country, and as Source.chunks does.
-    """
-    parted = PartedSource(source, columns, region=region, key=key, folder=folder)
-    contacts, weighed = Spool(folder, schema=CONTACTS), Spool(folder, schema=WEIGHED)
-    for people in parted.contacts():
-        contacts.append(people)
+    """The first pass; it reads the source to its end. folder: as in open_source. Raises what People.contacts raises."""
+    kept, weighed = Spool(folder, schema=CONTACTS), Spool(folder, schema=WEIGHED)
+    for contacts in people.contacts():
+        contacts = resting.of(contacts)  # noqa: PLW2901 - or two chunks would be in memory at a time
+        kept.append(contacts)
         weighed.append(
             weigh_contacts(
-                people, consent_basis=consent_basis, suppressed=suppressed.among(people["person_key"])
+                contacts,
+                needs_yes=resting.needs_yes,
+                suppressed=suppressed.among(contacts["person_key"]),
+                reach=reach,
             )
         )
-        del people  # or two chunks would be in memory at a time
-    return Candidates(contacts, parted.rejects, parted.cells, _compared(weighed.frame))
+        del contacts
+    return Candidates(kept, people.rejects, people.cells, _compared(weighed.frame))
 
 
 def _compared(weighed: pl.DataFrame) -> pl.DataFrame:

@@ -1,13 +1,17 @@
-"""Nobody is texted unless somebody said why they may be (design.md §3)."""
+"""Nobody is texted unless somebody said why they may be (design.md §3); and what each message rests on."""
 
 from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+import polars as pl
+
+from messaging.consents import attested, recorded, says_no, says_yes
 from messaging.errors import TidingsError
 
 if TYPE_CHECKING:
-    from messaging.campaign import Campaign
+    from data.given_consents import GivenConsents
+    from messaging.campaign import Campaign, Consent
 
 
 class ConsentMissing(TidingsError):
@@ -21,3 +25,28 @@ def require_consent(campaign: Campaign, *, is_simulated: bool) -> None:
             f"{campaign.name}: it does not say why these people may be texted; "
             'add --consent "…" to the line, or [consent] with basis and note to the campaign file.'
         )
+
+
+class RestingOn:
+    """What a campaign's messages rest on, contact by contact.
+
+    row_source: the source and its column, in words; None: the contacts are stored ones, and bring what they have agreed
+    to. given: asked for those whose row says nothing that is clear.
+    """
+
+    def __init__(self, consent: Consent | None, *, row_source: str | None, given: GivenConsents) -> None:
+        self._note = None if consent is None else consent.note
+        self._row_source = row_source
+        self._given = given
+        self.needs_yes = consent is not None and consent.basis == "recorded"
+
+    def of(self, contacts: pl.DataFrame) -> pl.DataFrame:
+        """contacts: CONTACTS + person_key. Returns them + CONSENT_OF_A_MESSAGE."""
+        if not self.needs_yes:
+            return attested(contacts, self._note)
+        if self._row_source is None:
+            return recorded(contacts, row_source=None)
+        says_nothing = contacts.filter(~(says_yes(contacts["consent"]) | says_no(contacts["consent"])))
+        given = self._given.among(says_nothing["person_key"])
+        known = contacts.join(given, on="person_key", how="left", maintain_order="left")
+        return recorded(known, row_source=self._row_source)

@@ -44,7 +44,7 @@ class PartedSource:
         self, source: Source, columns: Columns, *, region: str | None, key: bytes, folder: Path | None = None
     ) -> None:
         self._source = source
-        self._columns = columns
+        self.columns = columns
         self._region = region
         self._key = key
         self._folder = folder
@@ -62,7 +62,7 @@ class PartedSource:
         Raises SourceError when the region is no country, and as Source.chunks does.
         """
         for raw in self._source.chunks():
-            people, without_number = split_contacts(raw, self._columns, region=self._region)
+            people, without_number = split_contacts(raw, self.columns, region=self._region)
             if without_number.height:
                 self.rejects.append(without_number)
                 self.cells.append(
@@ -71,7 +71,7 @@ class PartedSource:
             del raw, without_number  # or two chunks would be in memory at a time
             yield people.with_columns(
                 person_keys(self._key, people["msisdn"]),
-                *(pl.col(column).alias(name) for name, column in self._columns.fields.items()),
+                *(pl.col(column).alias(name) for name, column in self.columns.fields.items()),
             )
             del people
         self.add_rejects(self._source.rejects)

@@ -16,16 +16,21 @@ from typing import TYPE_CHECKING
 import polars as pl
 
 from data.definitions import read_template
+from data.given_consents import GivenConsents
 from data.prices import Prices, load_prices
 from data.readers import Source
+from data.readers.stored_contacts import StoredContacts
 from data.spool import ROWS_OF_A_CHUNK, Spool
 from data.suppressions import EVERYWHERE, SuppressedPeople, purpose_scope
-from engine.audience_source import open_audience
+from engine.audience_source import open_people
 from engine.candidates import Candidates, gather_candidates
+from engine.consent import RestingOn
+from engine.parting import PartedSource
 from engine.writing import Writing, counted, largest_first, ranked
+from messaging.audience import Reach
 from messaging.batches import n_batches
 from messaging.campaign import Campaign, Guards
-from messaging.columns import Columns, choose_columns
+from messaging.columns import Columns
 from messaging.errors import TidingsError
 from messaging.masking import mask
 from messaging.plan_summary import PlanSummary
@@ -56,7 +61,7 @@ class Sample:
 class Plan:
     """Every row of the source, once, in one of the spools.
 
-    contacts: CONTACTS + person_key + the source's columns; excluded and audience part them. rejects: REJECTS, and cells
+    contacts: CONTACTS + CONSENT_OF_A_MESSAGE + person_key + the source's columns; excluded and audience part them. rejects: REJECTS, and cells
     row by row what the source has there. excluded: EXCLUDED + person_key. audience: AUDIENCE + the source's columns.
     messages: MESSAGES_OF_A_PLAN, one row per person of the audience, in its order and
     in chunks of the same rows. headers: the source's columns, cleaned name → as written; fields: further names for some
@@ -102,23 +107,18 @@ def make_plan(
     cannot be read. A guard stops no plan:
     it is to be looked at (Plan.stopped_by); freezing refuses it.
     """
-    with open_audience(
-        campaign.audience,
-        base=base,
-        store=store,
-        sealing_key=keys.sealing,
-        folder=folder,
-        rows_per_chunk=rows_per_chunk,
-    ) as source:
+    with open_people(
+        campaign, base=base, store=store, keys=keys, folder=folder, rows_per_chunk=rows_per_chunk
+    ) as (source, people):
         # Before anybody is looked at: a misspelt field is the campaign's mistake, not that of each of its people.
         text = read_template(campaign, base)
-        columns = _columns(source, campaign)
+        columns = people.columns
         template = compile_template(text, fields={*attributes(source.headers), *columns.fields})
         prices = load_prices(None if campaign.gateway.prices is None else base / campaign.gateway.prices)
-        candidates = _candidates(source, columns, campaign, store, keys, folder)
+        candidates = _candidates(source, people, campaign, store, folder)
     writing = Writing(campaign, template, prices, hollow=source.hollow, folder=folder)
-    for people, left_out in candidates.chosen(priced_regions=prices.per_segment.keys()):
-        writing.add(people, left_out)
+    for chosen, left_out in candidates.chosen(priced_regions=prices.per_segment.keys()):
+        writing.add(chosen, left_out)
     return Plan(
         campaign=campaign,
         summary=_summary(writing, campaign, prices, source, columns, candidates, text),
@@ -134,25 +134,11 @@ def make_plan(
     )
 
 
-def _columns(source: Source, campaign: Campaign) -> Columns:
-    audience = campaign.audience
-    return choose_columns(
-        source.headers,
-        phone=audience.phone,
-        region=audience.country,
-        consent=audience.consent,
-        external_id=audience.external_id,
-        fields=audience.fields,
-        source=source.name,
-    )
-
-
 def _candidates(
-    source: Source,
-    columns: Columns,
+    source: Source | StoredContacts,
+    people: PartedSource | StoredContacts,
     campaign: Campaign,
     store: Store | None,
-    keys: Keys,
     folder: Path | None,
 ) -> Candidates:
     # Opt-outs are asked for again at every claim; here so that the plan already counts them.
@@ -163,21 +149,34 @@ def _candidates(
         purpose_scope(campaign.purpose),
     )
     return gather_candidates(
-        source,
-        columns,
-        region=campaign.audience.region,
-        consent_basis=campaign.consent.basis if campaign.consent else None,
+        people,
+        resting=RestingOn(
+            campaign.consent,
+            row_source=_row_source(source, people.columns),
+            given=GivenConsents(store, campaign.purpose),
+        ),
         suppressed=SuppressedPeople(store, scopes=scopes),
-        key=keys.person,
+        reach=Reach(
+            number_types=campaign.audience.number_types,
+            countries=campaign.guards.countries,
+            blocked_countries=campaign.guards.blocked_countries,
+        ),
         folder=folder,
     )
+
+
+def _row_source(source: Source | StoredContacts, columns: Columns) -> str | None:
+    """Where a yes in a row was read, in words; None for stored contacts, who bring consents of their own."""
+    if isinstance(source, StoredContacts):
+        return None
+    return source.name if columns.consent is None else f"{source.name}, {columns.as_written(columns.consent)}"
 
 
 def _summary(
     writing: Writing,
     campaign: Campaign,
     prices: Prices,
-    source: Source,
+    source: Source | StoredContacts,
     columns: Columns,
     candidates: Candidates,
     text: str,
@@ -227,12 +226,16 @@ def _notices(campaign: Campaign, prices: Prices, text: str, n_messages: int) -> 
             f"the template's {' '.join(sorted(costly))} make messages UCS-2, with 70 characters in a segment "
             "instead of 160; plain characters in their place save segments"
         )
-    if campaign.audience.region is None and campaign.audience.country is None and not n_messages:
+    if campaign.audience.needs_region and not n_messages:
         yield "numbers written without a country need one: --region GB, or audience.region in the campaign file"
 
 
 def _plan_fingerprint(
-    campaign: Campaign, source: Source, prices: Prices, text_fingerprint: str, messages_fingerprint: str
+    campaign: Campaign,
+    source: Source | StoredContacts,
+    prices: Prices,
+    text_fingerprint: str,
+    messages_fingerprint: str,
 ) -> str:
     """Of all that decides who gets what, through whom and at which price: the same plan, the same run key.
 

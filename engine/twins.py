@@ -15,6 +15,8 @@ if TYPE_CHECKING:
 
 TwinKind = Literal["planned", "excluded", "rejects"]
 
+_OF_PEOPLE = ("source_row", "external_id", "consent_basis", "consent_source", "consent_at")
+
 
 def lake_twins(plan: Plan, run: int) -> Mapping[TwinKind, tuple[pl.Schema, Iterator[pl.DataFrame]]]:
     """The schema and chunks of PLANNED_TWIN, EXCLUDED_TWIN and REJECTS_TWIN of a plan."""
@@ -34,7 +36,7 @@ def _twins(frames: Iterable[pl.DataFrame], schema: pl.Schema, run: int) -> Itera
 def _planned(plan: Plan, run: int) -> Iterator[pl.DataFrame]:
     for messages, people in zip(plan.messages, plan.audience, strict=True):
         assert messages["ordinal"].equals(people["ordinal"]), "messages stand beside their people"
-        yield messages.hstack(people.select("source_row", "external_id").get_columns()).with_columns(
+        yield messages.hstack(people.select(_OF_PEOPLE).get_columns()).with_columns(
             message_id=message_ids(run),
             masked_msisdn=mask_expr(pl.col("msisdn")),
             country="region",

@@ -3,46 +3,67 @@
 from __future__ import annotations
 
 from collections.abc import Collection, Iterator
-from typing import Literal
+from dataclasses import dataclass
 
 import polars as pl
 
-from messaging.consents import says_no, says_yes
+from messaging.consents import says_no
+from messaging.phone_rules import MOBILE_TYPES, NO_LONGER_VALID
 from messaging.schemas import AUDIENCE
-
-MOBILE_TYPES = ("mobile", "fixed_line_or_mobile")
-
 
 # What decides about a contact, without who it is: 13 bytes a row, so that all rows of a source fit into memory at once.
 WEIGHED = pl.Schema(
     {
         "source_row": pl.UInt32,
         "number": pl.UInt64,  # the digits of the MSISDN: 15 at most, so the number is exact
-        "is_mobile": pl.Boolean,
+        "is_valid": pl.Boolean,  # false: a stored contact whose number is none any more
+        "is_textable": pl.Boolean,  # by the type of its number
+        "is_in_reach": pl.Boolean,  # by its country
         "says_no": pl.Boolean,
         "may_be_texted": pl.Boolean,  # by consent
         "is_suppressed": pl.Boolean,
     }
 )
 
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Reach:
+    """Whose numbers a campaign may go to at all. countries: ISO 3166, None for every one but the blocked ones."""
+
+    number_types: Collection[str] = MOBILE_TYPES
+    countries: Collection[str] | None = None
+    blocked_countries: Collection[str] = ()
+
+    def is_textable(self) -> pl.Expr:
+        return _is_in("number_type", self.number_types)
+
+    def has_country(self) -> pl.Expr:
+        is_blocked = (
+            _is_in("region", self.blocked_countries) if self.blocked_countries else pl.lit(value=False)
+        )
+        return ~is_blocked if self.countries is None else _is_in("region", self.countries) & ~is_blocked
+
+
+EVERYBODY = Reach()
+
 _ROWS_COMPARED_AT_ONCE = 500_000
 
 
 def weigh_contacts(
-    contacts: pl.DataFrame,
-    *,
-    consent_basis: Literal["recorded", "attested"] | None,
-    suppressed: Collection[str],
+    contacts: pl.DataFrame, *, needs_yes: bool, suppressed: Collection[str], reach: Reach = EVERYBODY
 ) -> pl.DataFrame:
-    """WEIGHED, row by row. contacts: CONTACTS + person_key, some or all of a source. suppressed: person keys."""
-    consent = contacts["consent"]
-    needs_yes = consent_basis == "recorded"
+    """WEIGHED, row by row. contacts: CONTACTS + CONSENT_OF_A_MESSAGE + person_key, some or all of a source.
+
+    needs_yes: only those may be texted whose consent somebody has recorded. suppressed: person keys.
+    """
     return contacts.select(
         "source_row",
         number=pl.col("msisdn").str.slice(1).cast(pl.UInt64),
-        is_mobile=_is_in("number_type", MOBILE_TYPES),
-        says_no=says_no(consent),
-        may_be_texted=says_yes(consent) if needs_yes else pl.repeat(value=True, n=pl.len()),
+        is_valid=(pl.col("number_type") != NO_LONGER_VALID).fill_null(value=True),
+        is_textable=reach.is_textable(),
+        is_in_reach=reach.has_country(),
+        says_no=says_no(contacts["consent"]),
+        may_be_texted=pl.col("consent_basis").is_not_null() if needs_yes else pl.lit(value=True),
         # In Python: Polars would build its own table of all who are suppressed for every chunk.
         is_suppressed=pl.Series(
             [key in suppressed for key in contacts["person_key"].to_list()], dtype=pl.Boolean
@@ -83,11 +104,17 @@ def _rows_that_repeat(weighed: pl.DataFrame) -> tuple[pl.Series, pl.DataFrame]:
 
     Rows of a number that says no are among them: they are left out for that, all of them.
     """
-    is_left = (weighed["is_mobile"] & weighed["may_be_texted"] & ~weighed["is_suppressed"]).arg_true()
+    is_left = weighed.select(_may_have_a_place()).to_series().arg_true()
     left = weighed.select(pl.col("number", "source_row").gather(is_left))
     is_first = left["number"].is_first_distinct()
     repeated = left["number"].filter(~is_first).unique()
     return is_left.filter(~is_first), left.filter(is_first & left["number"].is_in(repeated.implode()))
+
+
+def _may_have_a_place() -> pl.Expr:
+    return pl.all_horizontal(
+        "is_valid", "is_textable", "is_in_reach", "may_be_texted", ~pl.col("is_suppressed")
+    )
 
 
 def _rows_at(weighed: pl.DataFrame, positions: pl.Series, rows: pl.DataFrame) -> pl.Series:
@@ -106,19 +133,22 @@ def choose_audience(
     """Part contacts into those who may be texted and those who may not, both in source order.
 
     contacts: CONTACTS + person_key + the source's columns, some or all of a source. weighed: the same rows of WEIGHED
-    with what `compare_rows` says of them. Reasons in the order they are asked: not_a_mobile, opted_out (a no in any row
-    of the same number counts for all of them), no_consent (basis "recorded" and no clear yes in this row), suppressed,
-    duplicate (the first row of a number stays), no_price.
+    with what `compare_rows` says of them. The first reason counts, in this order (docs/contacts.md): what the number is
+    (no_longer_valid, not_a_mobile, blocked_country), what its person has said (opted_out: a no in any row of the same
+    number counts for all of them; suppressed), what nobody has said (no_consent), and what is left of the rows of one
+    number (duplicate: the first one that may be texted stays) and of the price list (no_price).
     Returns people (the same columns) and EXCLUDED + person_key.
     """
     # Beside the contacts, not among them: a source may have a column of any name.
     beside = weighed.select(pl.all().name.prefix(_BESIDE))
     judged = _judged(
         contacts.hstack(beside.get_columns()),
-        (~_beside("is_mobile"), "not_a_mobile", pl.col("number_type")),
+        (~_beside("is_valid"), "no_longer_valid", pl.lit(None)),
+        (~_beside("is_textable"), "not_a_mobile", pl.col("number_type")),
+        (~_beside("is_in_reach"), "blocked_country", pl.col("region")),
         (_beside("no_at").is_not_null(), "opted_out", _row("no_at")),
-        (~_beside("may_be_texted"), "no_consent", pl.lit(None)),
         (_beside("is_suppressed"), "suppressed", pl.lit(None)),
+        (~_beside("may_be_texted"), "no_consent", pl.lit(None)),
         (_beside("first_at").is_not_null(), "duplicate", _row("first_at")),
         (~_is_in("region", priced_regions), "no_price", pl.col("region")),
     )

@@ -10,28 +10,86 @@ import hashlib
 import json
 import re
 from collections.abc import Mapping
-from typing import Any, Literal
+from typing import Any, Literal, Self
 
 from pydantic import AliasChoices, Field, ValidationError, field_validator, model_validator
 
-from messaging.definition import DurationS, Name, Purpose, Schedule, first_complaint
+from messaging.definition import DurationS, Name, Purpose, Schedule, first_complaint, nearest
 from messaging.errors import TidingsError
 from messaging.guarding import DEFAULT_GUARDS, FailureGuards
+from messaging.phone_rules import MOBILE_TYPES, NUMBER_TYPES
 from messaging.purposes import MARKETING
 from messaging.quality import Quality
 from messaging.section import Section
-from messaging.source_section import SourceSection
+from messaging.source_section import SourceSection, country_code
 
 
 class CampaignError(TidingsError):
     """welcome.toml: message.sender: unknown key; did you mean sender_id?"""
 
 
-class Audience(SourceSection):
-    """Where the people come from: a file, or a named connection to a database (query) or a service (path).
+StoredKind = Literal["list", "tag", "segment"]
 
-    Columns are named as the source writes them; left out, they are recognised.
+
+class Audience(SourceSection):
+    """Where the people come from: a file, a named connection (query, path), or the store of contacts.
+
+    Columns are named as the source writes them; left out, they are recognised. Stored contacts have their own.
     """
+
+    list: str | None = Field(None, min_length=1, description="of stored contacts: `tidings list show`")
+    tag: str | None = Field(None, min_length=1, description="everybody who bears it: `tidings tag show`")
+    segment: str | None = Field(None, min_length=1, description="of stored contacts: `tidings segment list`")
+    number_types: tuple[str, ...] = Field(
+        MOBILE_TYPES,
+        min_length=1,
+        description="that may be texted, such as also voip; libphonenumber's words",
+    )
+
+    @property
+    def stored(self) -> tuple[StoredKind, str] | None:
+        """Which of the store's people; None: they come from elsewhere."""
+        named: tuple[tuple[StoredKind, str | None], ...] = (
+            ("list", self.list),
+            ("tag", self.tag),
+            ("segment", self.segment),
+        )
+        return next(((kind, name) for kind, name in named if name is not None), None)
+
+    @property
+    def needs_region(self) -> bool:
+        """Nobody has said what the country of numbers is that are written without one."""
+        return self.stored is None and self.region is None and self.country is None
+
+    @model_validator(mode="after")
+    def _has_one_source(self) -> Self:
+        given = [name for name in _SOURCES if getattr(self, name) is not None]
+        if len(given) != 1:
+            seen = f" (got {' and '.join(given)})" if given else ""
+            raise ValueError(f"give one of {', '.join(_SOURCES[:-1])} and {_SOURCES[-1]}{seen}")
+        if self.stored is None:
+            self._reads_one_source()
+            return self
+        unset = type(self).model_construct()
+        of_rows = [name for name in SourceSection.model_fields if getattr(self, name) != getattr(unset, name)]
+        if of_rows:
+            raise ValueError(
+                f"{of_rows[0]} is about a file or a connection; stored contacts have been read already"
+            )
+        return self
+
+    @field_validator("number_types")
+    @classmethod
+    def _are_types(cls, value: tuple[str, ...]) -> tuple[str, ...]:
+        for name in value:
+            if name not in NUMBER_TYPES:
+                meant = nearest(name, [*NUMBER_TYPES])
+                hint = f"did you mean {meant}?" if meant else f"known: {', '.join(NUMBER_TYPES)}"
+                raise ValueError(f"{name!r} is no type of number; {hint}")
+        return value
+
+
+_SOURCES = ("file", "connection", "list", "tag", "segment")
 
 
 class Message(Section):
@@ -105,6 +163,15 @@ class Guards(Section):
     failure_window: int = Field(
         DEFAULT_GUARDS.failure_window, ge=10, le=100_000, description="messages that the rate is taken of"
     )
+    countries: tuple[str, ...] | None = Field(
+        None, min_length=1, description="whose numbers may be texted, as two letters; left out, all"
+    )
+    blocked_countries: tuple[str, ...] = Field((), description="whose numbers may not be texted")
+
+    @field_validator("countries", "blocked_countries")
+    @classmethod
+    def _are_countries(cls, value: tuple[str, ...] | None) -> tuple[str, ...] | None:
+        return None if value is None else tuple(country_code(name) for name in value)
 
     @property
     def of_failures(self) -> FailureGuards:

@@ -1,8 +1,10 @@
-"""What a consent cell says: a clear yes, a clear no, or nothing that can be relied on."""
+"""What a consent cell says: a clear yes, a clear no, or nothing that can be relied on; and what a message rests on."""
 
 from __future__ import annotations
 
 import polars as pl
+
+from messaging.schemas import CONSENT_OF_A_MESSAGE
 
 # Lower case, letters and digits only. A word that is a yes in one language and a no in another ("ne") is a no.
 _YES = """
@@ -26,6 +28,34 @@ def says_yes(consent: pl.Series) -> pl.Series:
 def says_no(consent: pl.Series) -> pl.Series:
     """True where the cell is a clear no; never null. A cell can say neither: empty, "unknown", a date."""
     return _is_one_of(consent, _NO.split())
+
+
+def attested(contacts: pl.DataFrame, note: str | None) -> pl.DataFrame:
+    """Contacts + CONSENT_OF_A_MESSAGE: one person vouches for all of them, in words. None: nobody does."""
+    is_said = {"consent_basis": None if note is None else "attested", "consent_source": note}
+    told = {name: pl.lit(is_said.get(name), dtype=kind) for name, kind in CONSENT_OF_A_MESSAGE.items()}
+    return contacts.with_columns(**told)
+
+
+def recorded(contacts: pl.DataFrame, *, row_source: str | None) -> pl.DataFrame:
+    """Contacts + CONSENT_OF_A_MESSAGE: a yes in the row, else the one that is stored; nulls for whoever gave none.
+
+    contacts: CONTACTS + consent_source, consent_at and consent_evidence of the stored yes, null where there is none.
+    row_source: the source and its column, in words; None: the contacts are stored ones, and so is what they say.
+    """
+    is_in_row = pl.lit(value=False) if row_source is None else says_yes(contacts["consent"])
+    in_row = {
+        "consent_source": pl.lit(row_source, dtype=pl.String),
+        "consent_at": pl.lit(None, dtype=pl.Float64),
+        "consent_evidence": pl.col("consent"),
+    }
+    return contacts.with_columns(
+        consent_basis=pl.when(is_in_row)
+        .then(pl.lit("row"))
+        .when(pl.col("consent_source").is_not_null())
+        .then(pl.lit("stored")),
+        **{name: pl.when(is_in_row).then(cell).otherwise(name) for name, cell in in_row.items()},
+    )
 
 
 def _is_one_of(consent: pl.Series, words: list[str]) -> pl.Series:

@@ -1,9 +1,26 @@
-"""Why a cell holds no number that can be texted, and what a person can do about it."""
+"""What kinds of numbers there are, why a cell holds none that can be texted, and what a person can do about it."""
 
 from __future__ import annotations
 
 from collections.abc import Mapping
 from enum import StrEnum
+
+# libphonenumber's types of valid numbers, as CONTACTS spells them.
+NUMBER_TYPES = (
+    "mobile",
+    "fixed_line_or_mobile",
+    "fixed_line",
+    "voip",
+    "personal_number",
+    "pager",
+    "uan",
+    "voicemail",
+    "toll_free",
+    "shared_cost",
+    "premium_rate",
+)
+MOBILE_TYPES = ("mobile", "fixed_line_or_mobile")
+NO_LONGER_VALID = "unknown"  # libphonenumber's own word: valid by no type
 
 
 class PhoneRule(StrEnum):

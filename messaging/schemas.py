@@ -45,6 +45,16 @@ EXCLUDED = pl.Schema(
     }
 )
 
+# What a message rests on, as of the plan; the claim looks up whether it still does (docs/adr/0013).
+CONSENT_OF_A_MESSAGE = pl.Schema(
+    {
+        "consent_basis": pl.String,  # attested | row | stored; null: nobody has said why, as towards the simulator
+        "consent_source": pl.String,  # in words: the note of the campaign, the source and its column, or who was told
+        "consent_at": pl.Float64,  # seconds since 1970, UTC; null: not known
+        "consent_evidence": pl.String,  # the cell, or what the store knows; in the run's folder only
+    }
+)
+
 AUDIENCE = pl.Schema(
     {
         "ordinal": pl.UInt32,  # 0 … n-1 in source order; frozen
@@ -53,6 +63,10 @@ AUDIENCE = pl.Schema(
         "person_key": pl.String,
         "region": pl.String,
         "external_id": pl.String,
+        "consent_basis": pl.String,
+        "consent_source": pl.String,
+        "consent_at": pl.Float64,
+        "consent_evidence": pl.String,
     }
 )
 
@@ -99,6 +113,9 @@ PLANNED_TWIN = pl.Schema(
         "variant": pl.String,  # null until a campaign has variants
         "not_before": pl.Float64,
         "not_after": pl.Float64,
+        "consent_basis": pl.String,
+        "consent_source": pl.String,
+        "consent_at": pl.Float64,
     }
 )
 EXCLUDED_TWIN = pl.Schema(

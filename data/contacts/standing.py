@@ -12,7 +12,7 @@ import sqlalchemy as sa
 from data.consents import UNDATED, Consent
 from data.sql import sql
 from data.suppressions import EVERYWHERE, Suppression, purpose_scope
-from messaging.audience import MOBILE_TYPES
+from messaging.phone_rules import MOBILE_TYPES
 
 if TYPE_CHECKING:
     from sqlalchemy.engine import Connection

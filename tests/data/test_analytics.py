@@ -1,9 +1,11 @@
 from __future__ import annotations
 
+import polars as pl
 import pytest
 import sqlalchemy as sa
 
 from data.analytics import NoAnalytics, QueryRefused, query
+from data.files import write_parquet
 from data.store.tables import runs
 from messaging.outcomes import OutcomeStatus, ReceiptStatus
 from tests.data.lake.small_world import SmallWorld
@@ -143,3 +145,36 @@ def test_replies_and_suppressions_are_there_without_texts_and_numbers(world):
     assert query(world.analytics, "select person_key, scope, reason from suppressions")[1] == [
         ("k1", "", "opted_out")
     ]
+
+
+CONSENTS = ["consent_basis", "consent_source", "consent_at"]
+CONSENT_OF_ROW_0 = (
+    "select consent_basis, consent_source, epoch(consent_at) from messages where run = 1 and row = 0"
+)
+
+
+def test_a_message_tells_what_it_rests_on(world):
+    told = pl.read_parquet(twin := world.lake / "planned" / "run-000001.parquet").with_columns(
+        consent_basis=pl.lit("stored"), consent_source=pl.lit("web shop"), consent_at=pl.lit(1_790_000_000.0)
+    )
+    write_parquet(told, twin)
+    world.tell("run", {"state": "sending", "reason": None}, run=1)
+    world.load(fold_all=True)
+    assert query(world.analytics, CONSENT_OF_ROW_0)[1] == [("stored", "web shop", 1_790_000_000.0)]
+
+
+def test_files_of_an_earlier_version_say_nothing_of_consents(world):
+    """Neither the twin of a plan nor the messages that were folded of it, alone or beside newer ones."""
+    for path in [*(world.lake / "planned").iterdir(), *(world.lake / "messages").iterdir()]:
+        write_parquet(pl.read_parquet(path).drop(CONSENTS), path)
+    assert query(world.analytics, CONSENT_OF_ROW_0)[1] == [(None, None, None)]
+    world.freeze(run=2)
+    world.load()
+    found = query(
+        world.analytics, "select run, count(*), count(consent_basis) from messages group by run order by run"
+    )[1]
+    assert [run for run, _, _ in found] == [1, 2]
+    assert query(world.analytics, CONSENT_OF_ROW_0)[1] == [(None, None, None)]
+    world.tell("run", {"state": "sending", "reason": None}, run=1)
+    world.load(fold_all=True)
+    assert query(world.analytics, CONSENT_OF_ROW_0)[1] == [(None, None, None)]

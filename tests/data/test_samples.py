@@ -9,6 +9,7 @@ import pytest
 from data.readers import read_source
 from data.samples.make_contacts import COUNTRIES, DAMAGES, FOLDER, SPELLINGS, make_files
 from messaging.audience import choose_audience, compare_rows, weigh_contacts
+from messaging.consents import attested
 from messaging.contacts import Columns, choose_columns, split_contacts
 from messaging.msisdn import parse_phones
 from messaging.sealed import person_keys
@@ -62,7 +63,8 @@ def test_the_columns_are_known_by_their_headers(source):
 def test_the_counts_are_those_that_are_expected(source, parted, opt_outs):
     contacts, rejects = parted
     regions = [country.code for country in COUNTRIES]
-    weighed = weigh_contacts(contacts, consent_basis="attested", suppressed=opt_outs)
+    contacts = attested(contacts, "members")
+    weighed = weigh_contacts(contacts, needs_yes=False, suppressed=opt_outs)
     weighed = weighed.hstack(compare_rows(weighed).get_columns())
     people, excluded = choose_audience(contacts, weighed, priced_regions=regions)
     assert expected() == {

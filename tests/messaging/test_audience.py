@@ -1,10 +1,23 @@
+import re
+from itertools import combinations
+from pathlib import Path
+
 import polars as pl
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from messaging.audience import choose_audience, compare_rows, keep_readable, number_audience, weigh_contacts
-from messaging.schemas import AUDIENCE, CONTACTS, EXCLUDED
+from messaging.audience import (
+    EVERYBODY,
+    Reach,
+    choose_audience,
+    compare_rows,
+    keep_readable,
+    number_audience,
+    weigh_contacts,
+)
+from messaging.consents import attested, recorded
+from messaging.schemas import AUDIENCE, CONSENT_OF_A_MESSAGE, CONTACTS, EXCLUDED
 
 
 def contacts(*people):
@@ -24,15 +37,27 @@ def contacts(*people):
     return frame.with_columns(person_key=pl.lit("key of ") + pl.col("msisdn"))
 
 
-def parted(frame, *, basis="attested", suppressed=(), priced=("GB", "DE")):
+def parted(frame, *, basis="attested", suppressed=(), priced=("GB", "DE"), reach=EVERYBODY):
     """The audience and the others."""
-    weighed = weigh_contacts(frame, consent_basis=basis, suppressed=suppressed)
+    frame = resting(frame, basis)
+    weighed = weigh_contacts(frame, needs_yes=basis == "recorded", suppressed=suppressed, reach=reach)
     return choose_audience(frame, weighed.hstack(compare_rows(weighed).get_columns()), priced_regions=priced)
 
 
-def chosen(*people, basis="attested", suppressed=(), priced=("GB", "DE")):
+def resting(frame, basis):
+    """With what each message would rest on: rows only, since nobody's consent is stored."""
+    if basis != "recorded":
+        return attested(frame, "members" if basis else None)
+    unknown = {name: pl.lit(None, dtype=CONSENT_OF_A_MESSAGE[name]) for name in STORED}
+    return recorded(frame.with_columns(**unknown), row_source="people.csv")
+
+
+STORED = ("consent_source", "consent_at", "consent_evidence")
+
+
+def chosen(*people, **asked):
     """Source rows of the audience, and (source row, reason, detail) of the others."""
-    audience, excluded = parted(contacts(*people), basis=basis, suppressed=suppressed, priced=priced)
+    audience, excluded = parted(contacts(*people), **asked)
     return audience["source_row"].to_list(), excluded.select("source_row", "reason", "detail").rows()
 
 
@@ -99,10 +124,101 @@ def test_a_country_without_a_price_is_left_out():
     )
 
 
-def test_the_first_reason_wins():
-    everything = {"number_type": "fixed_line", "consent": "no", "region": "FR"}
-    assert chosen(everything, basis="recorded") == ([], [(2, "not_a_mobile", "fixed_line")])
-    assert chosen({**everything, "number_type": "mobile"}) == ([], [(2, "opted_out", "row 2")])
+# Each reason with a person who has it, in the order of docs/contacts.md; keys and numbers are those of the first row.
+REASONS = {
+    "no_longer_valid": {"number_type": "unknown"},
+    "not_a_mobile": {"number_type": "fixed_line"},
+    "blocked_country": {"region": "KP"},
+    "opted_out": {"consent": "no"},
+    "suppressed": {"person_key": "STOP"},
+    "no_consent": {"consent": "?"},
+    "duplicate": {"msisdn": "+447400999999"},
+    "no_price": {"region": "FR"},
+}
+PAIRS = [
+    (first, second)
+    for first, second in combinations(REASONS, 2)
+    if not REASONS[first].keys() & REASONS[second].keys()  # nobody has both
+]
+
+
+@pytest.mark.parametrize(("first", "second"), PAIRS)
+def test_of_two_reasons_the_first_one_counts(first, second):
+    somebody = {"msisdn": "+447400999999", "consent": "yes"}
+    person = {"consent": "yes", **REASONS[first], **REASONS[second]}
+    key = person.pop("person_key", None)
+    frame = contacts(somebody, person)
+    if key is not None:
+        frame = frame.with_columns(
+            person_key=pl.when(pl.col("source_row") == 3).then(pl.lit(key)).otherwise("person_key")
+        )
+    reach = Reach(blocked_countries=["KP"])
+    _, excluded = parted(frame, basis="recorded", suppressed={"STOP"}, reach=reach)
+    assert excluded.filter(pl.col("source_row") == 3)["reason"].to_list() == [first]
+
+
+def test_the_order_of_the_page_is_that_of_the_code():
+    page = (Path(__file__).parents[2] / "docs" / "contacts.md").read_text(encoding="utf-8")
+    section = page.partition("## Who is left out")[2].partition("\n## ")[0]
+    rows = [line.split("|")[1] for line in section.splitlines() if line.startswith("| `")]
+    named = [name for row in rows for name in re.findall(r"`(\w+)`", row)]
+    assert named == [*REASONS, "empty_field", "render_failed", "empty_text", "too_long"]
+
+
+@pytest.mark.parametrize("reason", ["no_longer_valid", "not_a_mobile", "blocked_country", "no_consent"])
+def test_whoever_may_not_be_texted_takes_nobodys_place(reason):
+    """The first row of two of the same number is left out for the reason; the second one is texted."""
+    same = {"msisdn": "+447400999999", "consent": "yes"}
+    audience, excluded = parted(
+        contacts({**same, **REASONS[reason]}, same),
+        basis="recorded",
+        reach=Reach(blocked_countries=["KP"]),
+    )
+    assert audience["source_row"].to_list() == [3]
+    assert excluded["reason"].to_list() == [reason]
+
+
+def test_a_campaign_may_go_to_more_types_of_numbers_and_to_fewer():
+    types = [{"number_type": name} for name in ("mobile", "fixed_line_or_mobile", "voip")]
+    assert chosen(*types, reach=Reach(number_types=["mobile", "voip"])) == (
+        [2, 4],
+        [(3, "not_a_mobile", "fixed_line_or_mobile")],
+    )
+
+
+def test_a_campaign_may_go_to_some_countries_only():
+    people = [{"region": region} for region in ("GB", "DE", "FR", "001")]
+    priced = ("GB", "DE", "FR", "001")
+    assert chosen(*people, priced=priced, reach=Reach(countries=["GB", "DE"], blocked_countries=["DE"])) == (
+        [2],
+        [(3, "blocked_country", "DE"), (4, "blocked_country", "FR"), (5, "blocked_country", "001")],
+    )
+
+
+@pytest.mark.parametrize(
+    ("basis", "consent", "rests_on"),
+    [
+        ("attested", "yes", ("attested", "members", None, None)),
+        ("attested", None, ("attested", "members", None, None)),
+        (None, "yes", (None, None, None, None)),
+        ("recorded", " Opt-In", ("row", "people.csv", None, " Opt-In")),
+    ],
+)
+def test_a_message_says_what_it_rests_on(basis, consent, rests_on):
+    audience, _ = parted(contacts({"consent": consent}), basis=basis)
+    assert audience.select(CONSENT_OF_A_MESSAGE.names()).row(0) == rests_on
+
+
+def test_a_stored_yes_counts_where_the_row_says_nothing():
+    said = pl.DataFrame(
+        {"consent_source": "shop", "consent_at": 7.0, "consent_evidence": "form 12"},
+    )
+    frame = contacts({"consent": "yes"}, {"consent": "later"}).join(said, how="cross")
+    assert recorded(frame, row_source="people.csv").select(CONSENT_OF_A_MESSAGE.names()).rows() == [
+        ("row", "people.csv", None, "yes"),
+        ("stored", "shop", 7.0, "form 12"),
+    ]
+    assert recorded(frame, row_source=None)["consent_basis"].to_list() == ["stored", "stored"]
 
 
 def rendered(*rows):
@@ -134,7 +250,7 @@ def test_texts_that_cannot_be_sent_leave_their_person_out():
 
 
 def test_ordinals_count_those_who_are_left_in_source_order():
-    audience = number_audience(contacts({}, {}, {}).filter(pl.col("source_row") != 3))
+    audience = number_audience(resting(contacts({}, {}, {}), "attested").filter(pl.col("source_row") != 3))
     assert audience.select("ordinal", "source_row").rows() == [(0, 2), (1, 4)]
     assert audience.columns[: len(AUDIENCE)] == AUDIENCE.names()
     assert audience.schema["ordinal"] == AUDIENCE["ordinal"]

@@ -74,7 +74,7 @@ def test_an_unknown_key_is_named_with_the_nearest_known_one(sections, sentence):
     ("sections", "beginning"),
     [
         ({"name": "a b"}, "name: write 1 to 64 letters"),
-        ({"audience": {}}, "audience: give either a file or a connection"),
+        ({"audience": {}}, "audience: give one of file, connection, list, tag and segment"),
         (
             {"audience": {"file": "x", "region": "Atlantis"}},
             "audience.region: write a country as two letters",

@@ -18,6 +18,9 @@ select
     m.price,
     m.currency,
     m.variant,
+    m.consent_basis,
+    m.consent_source,
+    m.consent_at,
     m.not_before,
     m.not_after,
     m.status,
@@ -34,7 +37,13 @@ select
     m.attempts,
     m.gateway_message_id,
     m.possible_duplicate
-from read_parquet($files) as m
+from (
+    select *
+    from read_parquet($files, union_by_name = true)
+    union all by name  -- runs that were folded by an earlier version say nothing of consents
+    select null::varchar as consent_basis, null::varchar as consent_source, null::timestamp as consent_at
+    where false
+) as m
 left join runs as r on r.run = m.run;
 
 comment on view messages is 'One row per planned message with the last that is known of it. Instants are UTC.';
@@ -46,6 +55,10 @@ comment on column messages.external_id is 'the id that the source gave the perso
 comment on column messages.country is 'ISO 3166 code of the number';
 comment on column messages.segments is 'parts that the gateway bills';
 comment on column messages.price is 'of the whole message, in currency';
+comment on column messages.consent_basis is
+    'what it rests on, as of its plan: attested (for all, by the campaign) | row (a yes in the source) | stored (a yes recorded before)';
+comment on column messages.consent_source is 'that in words: the campaign''s note, the source and its column, or where the yes was given';
+comment on column messages.consent_at is 'when the yes was given; null: not known';
 comment on column messages.status is
     'accepted | rejected | unsent (surely not sent) | unconfirmed (perhaps sent) | stopped | in_flight | not_yet_claimed';
 comment on column messages.error_kind is 'why it was not accepted, in one vocabulary over all gateways';

@@ -61,6 +61,9 @@ select
     planned.price,
     planned.currency,
     planned.variant,
+    planned.consent_basis,
+    planned.consent_source,
+    make_timestamp((planned.consent_at * 1e6)::bigint) as consent_at,
     make_timestamp((planned.not_before * 1e6)::bigint) as not_before,
     make_timestamp((planned.not_after * 1e6)::bigint) as not_after,
     coalesce(standing.last.status, 'not_yet_claimed') as status,
@@ -77,7 +80,13 @@ select
     standing.proof.receipt as receipt,
     standing.proof.receipt_code as receipt_code,
     standing.proof.receipt_at as receipt_at
-from read_parquet($planned) as planned
+from (
+    select *
+    from read_parquet($planned)
+    union all by name  -- a twin of an earlier version says nothing of consents
+    select null::varchar as consent_basis, null::varchar as consent_source, null::double as consent_at
+    where false
+) as planned
 left join standing on standing.batch = planned.batch and standing.row = planned.row
 where planned.batch between $first_batch and $last_batch
 order by planned.batch, planned.row;

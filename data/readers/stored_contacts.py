@@ -1,0 +1,217 @@
+"""People of the store as a source: everybody in a list, a tag or a segment, in contact order, as of one instant.
+
+They are contacts already, so none of them is a reject: a number that libphonenumber calls valid no longer, or writes
+otherwise, has the type NO_LONGER_VALID and leaves its person out.
+"""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
+from typing import TYPE_CHECKING, Any, Literal
+
+import polars as pl
+import sqlalchemy as sa
+
+from data.contacts.lists import list_id
+from data.readers.grid import filled_cells
+from data.segments import compile_within, find_segment
+from data.spool import ROWS_OF_A_CHUNK, Spool, chunks_of
+from data.sql import sql
+from data.store.snapshot import one_snapshot
+from messaging.columns import Columns
+from messaging.errors import SourceError
+from messaging.field_words import FIELDS
+from messaging.msisdn import parse_phones
+from messaging.phone_rules import NO_LONGER_VALID
+from messaging.schemas import CONTACTS, RAW, REJECTS, RESERVED
+
+if TYPE_CHECKING:
+    from sqlalchemy.engine import Connection, CursorResult
+
+    from data.store.engine import Store
+
+Kind = Literal["list", "tag", "segment"]
+
+_AS_STORED = pl.Schema(
+    {
+        "person_key": pl.String,
+        "msisdn": pl.String,
+        "region": pl.String,
+        "external_id": pl.String,
+        "first_name": pl.String,
+        "last_name": pl.String,
+        "language": pl.String,
+        "time_zone": pl.String,
+        "attributes": pl.String,
+        "consent_source": pl.String,
+        "consent_at": pl.Float64,
+        "consent_evidence": pl.String,
+    }
+)
+# A consent that is given or withdrawn between two starts makes no other source of it: the first of them went to the
+# same people, and `repeat_after` asks for that.
+_CONTENT = ("msisdn", "external_id", *FIELDS, "attributes")
+_ROWS_AT_ONCE = 25_000  # what the fingerprint is taken of at a time, so it never changes
+
+
+class StoredContacts:
+    """One reading of stored people: n_rows and fingerprint are complete once `contacts` came to its end.
+
+    headers: names for templates → as the first source wrote them. source_row is the place in contact order, from 1.
+    fingerprint: SHA-256 of everybody's number, fields and attributes, in order.
+    """
+
+    hollow: list[str]
+    notices: list[str]
+
+    def __init__(
+        self,
+        rows: CursorResult[Any],
+        attributes: Mapping[str, str],
+        *,
+        kind: Kind,
+        name: str,
+        rows_per_chunk: int = ROWS_OF_A_CHUNK,
+    ) -> None:
+        self._fetch = _fetcher(rows)
+        self._attributes = list(attributes)
+        self._rows_per_chunk = rows_per_chunk
+        self._digest = hashlib.sha256()
+        self.name = name
+        self.hollow, self.notices = [], []
+        self.read_as = f"stored {kind}"
+        self.headers = {**{field: field for field in FIELDS}, **attributes}
+        self.columns = Columns(phone="msisdn", headers={"msisdn": "of each contact"})
+        self.rejects, self.cells = Spool(schema=REJECTS), Spool(schema=RAW)
+        self.n_rows = 0
+
+    def contacts(self) -> Iterator[pl.DataFrame]:
+        """CONTACTS + person_key + the fields and attributes + consent_source, consent_at and consent_evidence of a yes.
+
+        Raises SourceError when nobody is among them.
+        """
+        for stored in chunks_of(self._pieces(), rows=self._rows_per_chunk):
+            first = self.n_rows + 1
+            self.n_rows += stored.height
+            yield self._as_contacts(stored, first)
+            del stored  # or two chunks would be in memory at a time
+        if not self.n_rows:
+            raise SourceError(
+                f"nobody is in the {self.read_as.removeprefix('stored ')} {self.name!r}. Nothing was planned."
+            )
+
+    @property
+    def fingerprint(self) -> str:
+        return self._digest.hexdigest()
+
+    def _pieces(self) -> Iterator[pl.DataFrame]:
+        while rows := self._fetch(_ROWS_AT_ONCE):
+            piece = pl.DataFrame(rows, schema=_AS_STORED, orient="row")
+            _add_content(self._digest, piece.select(_CONTENT))
+            yield piece
+            del rows, piece
+
+    def _as_contacts(self, stored: pl.DataFrame, first: int) -> pl.DataFrame:
+        numbers = _numbers(stored)
+        rows = pl.int_range(first, first + stored.height, dtype=pl.UInt32, eager=True).alias("source_row")
+        has_agreed = pl.col("consent_source").is_not_null()
+        taken = stored.with_columns(
+            rows,
+            *numbers.get_columns(),
+            *_filled("external_id", *FIELDS),
+            consent=pl.when(has_agreed).then(pl.lit("yes")),
+        )
+        attributes = self._decoded(stored["attributes"])
+        others = ("person_key", "consent_source", "consent_at", "consent_evidence")
+        return taken.select(*CONTACTS, *FIELDS).hstack(attributes).hstack(taken.select(others).get_columns())
+
+    def _decoded(self, attributes: pl.Series) -> list[pl.Series]:
+        if not self._attributes:
+            return []
+        kind = pl.Struct(dict.fromkeys(self._attributes, pl.String()))
+        try:
+            decoded = attributes.str.json_decode(kind)
+        except pl.exceptions.PolarsError:  # its words quote the value
+            raise SourceError(
+                f"{self.name}: the attributes of a contact are no texts by name; import them again."
+            ) from None
+        return decoded.struct.unnest().select(_filled(*self._attributes)).get_columns()
+
+
+@contextmanager
+def open_stored_contacts(
+    store: Store,
+    kind: Kind,
+    name: str,
+    *,
+    purpose: str | None,
+    now: float,
+    rows_per_chunk: int = ROWS_OF_A_CHUNK,
+) -> Iterator[StoredContacts]:
+    """Everybody who is in it at this instant; who writes meanwhile neither waits nor is seen.
+
+    purpose: whose consents are read too; None: none are. Who has withdrawn one is suppressed, as in any source.
+    Raises UnknownList and UnknownSegment, which name those there are.
+    """
+    with one_snapshot(store) as connection:
+        attributes = _attributes(connection)
+        with _rows(connection, kind, name, purpose, now) as rows:
+            yield StoredContacts(rows, attributes, kind=kind, name=name, rows_per_chunk=rows_per_chunk)
+
+
+def _rows(
+    connection: Connection, kind: Kind, name: str, purpose: str | None, now: float
+) -> CursorResult[Any]:
+    put_in = {"given": sql("stored_contacts/nobody_asked" if purpose is None else "stored_contacts/given")}
+    asked: dict[str, Any] = {} if purpose is None else {"purpose": purpose}
+    if kind == "segment":
+        compiled = compile_within(connection, find_segment(connection, name).filter, now=now)
+        put_in["where"] = compiled.where
+        asked |= compiled.parameters
+    else:
+        asked["list"] = list_id(connection, kind, name)
+    of = "stored_contacts/of_segment" if kind == "segment" else "stored_contacts/of_list"
+    text = sa.text(sql(of).format(**put_in))
+    return connection.execution_options(stream_results=True).execute(text, asked)
+
+
+def _fetcher(rows: CursorResult[Any]) -> Callable[[int], list[Any]]:
+    """Past SQLAlchemy where it has put nothing aside yet: its rows cost as much again as reading them does."""
+    if rows.context.dialect.name == "sqlite":
+        cursor: Any = rows.cursor
+        return lambda n: list(cursor.fetchmany(n))
+    return lambda n: [tuple(row) for row in rows.fetchmany(n)]
+
+
+def _attributes(connection: Connection) -> dict[str, str]:
+    """Name → header, without those that would stand in the place of a column of ours."""
+    ours = RESERVED.union(FIELDS)
+    found = connection.execute(sa.text(sql("stored_contacts/attributes")))
+    return {name: header for name, header in found if name not in ours and name.isidentifier()}
+
+
+def _numbers(stored: pl.DataFrame) -> pl.DataFrame:
+    """Region and number_type by today's metadata. A number that it reads as another one would be somebody else's."""
+    today = parse_phones(stored["msisdn"], None)
+    is_valid = (today["msisdn"] == stored["msisdn"]).fill_null(value=False)
+    return (
+        pl.DataFrame({"region_then": stored["region"], "is_valid": is_valid})
+        .hstack(today.select("region", "number_type"))
+        .select(
+            region=pl.when("is_valid").then("region").otherwise("region_then"),
+            number_type=pl.when("is_valid").then("number_type").otherwise(pl.lit(NO_LONGER_VALID)),
+        )
+    )
+
+
+def _filled(*names: str) -> list[pl.Expr]:
+    return [filled_cells(pl.col(name)).alias(name) for name in names]
+
+
+def _add_content(digest: Any, content: pl.DataFrame) -> None:
+    """All cells, column by column: where each of them ends, and all of them on end, as Arrow lays them out."""
+    for column in content.fill_null("").to_arrow(compat_level=pl.CompatLevel.oldest()).itercolumns():
+        for buffer in column.combine_chunks().buffers()[1:]:
+            digest.update(buffer or b"")
