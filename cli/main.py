@@ -11,7 +11,7 @@ import typer
 from cli import arguments as arg
 from cli.contacts_app import contacts_app
 from cli.lists_app import list_app, tag_app
-from cli.privacy_app import consent_app, suppress_app
+from cli.privacy_app import consent_app, privacy_app, suppress_app
 from cli.segment_app import segment_app
 from messaging.errors import TidingsError
 
@@ -324,6 +324,7 @@ app.add_typer(connection_app)
 app.add_typer(segment_app)
 app.add_typer(suppress_app)
 app.add_typer(consent_app)
+app.add_typer(privacy_app)
 
 
 @connection_app.command("add")

@@ -183,3 +183,20 @@ def consent_show(
     from cli.consent import show as run
 
     raise typer.Exit(run(number, purpose=purpose, region=region, as_json=as_json))
+
+
+privacy_app = typer.Typer()  # commands of their own, at the top
+
+
+@privacy_app.command("forget")
+def forget(
+    number: Number,
+    by: Annotated[str, typer.Option(metavar="NAME", help="Who decided so.", show_default=False)],
+    yes: Annotated[bool, typer.Option("--yes", help="Do not ask.")] = False,
+    region: Country = None,
+    as_json: arg.Json = False,
+) -> None:
+    """Erase one person from everywhere but backups, and never text them again; what was counted stays counted."""
+    from cli.forget import forget as run
+
+    raise typer.Exit(run(number, region=region, by=by, yes=yes, as_json=as_json))

@@ -21,6 +21,10 @@ if TYPE_CHECKING:
     from data.suppressions import StoredSuppression
 
 
+class StillOwed(TidingsError):
+    """This person is still being forgotten; wait until no run is open that holds them."""
+
+
 class BadScope(TidingsError):
     """'purpose:Marketing' is no scope: write a purpose as one word of small letters, such as marketing."""
 
@@ -55,7 +59,10 @@ def add(
 
 
 def remove(number: str, *, region: str | None, scope: str, by: str, why: str, as_json: bool) -> int:
-    from data.suppressions import lift_suppression, scope_in_words
+    from data.forgotten import FILE as FORGOTTEN_FILE
+    from data.forgotten import let_back
+    from data.owed_forgetting import read_owed
+    from data.suppressions import FORGOTTEN, lift_suppression, scope_in_words
     from messaging.one_number import read_number
     from messaging.sealed import person_key
 
@@ -63,7 +70,14 @@ def remove(number: str, *, region: str | None, scope: str, by: str, why: str, as
     msisdn = read_number(number, region=region)
     with open_here(load_settings()) as instance:
         person = person_key(instance.keys.person, msisdn)
-        lifted = lift_suppression(instance.store, person, scope, by=by, why=why, now=instance.store.now())
+        now = instance.store.now()
+        if any(owed.trace.person_key == person for owed in read_owed(instance.var_dir)):
+            raise StillOwed(
+                "this person is still being forgotten; wait until no run is open that holds them."
+            )
+        lifted = lift_suppression(instance.store, person, scope, by=by, why=why, now=now)
+        if lifted.reason == FORGOTTEN:
+            let_back(instance.var_dir / FORGOTTEN_FILE, person, now=now)
     if as_json:
         print_json({"scope": scope, "reason": lifted.reason, "removed": 1})
     else:

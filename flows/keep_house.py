@@ -11,7 +11,7 @@ from data.unattended import Idle
 from engine.waking import Way
 from flows.artifacts import show_waiting_runs
 from flows.clean_stop import end_with_worker
-from tasks.keep_house import sweep_ledger, take_up, tidy
+from tasks.keep_house import forget_owed, sweep_ledger, take_up, tidy
 from tasks.workplace import open_workplace
 
 if TYPE_CHECKING:
@@ -20,7 +20,7 @@ if TYPE_CHECKING:
 
 @flow(name="keep-house", flow_run_name="keep house", persist_result=False)
 def keep_house() -> State[Any]:
-    """Sweep what was left behind, and let runs that nobody works on go on."""
+    """Sweep what was left behind, let runs that nobody works on go on, and forget whom an open run still held."""
     end_with_worker()
     with open_workplace() as workplace:
         swept = sweep_ledger()
@@ -29,6 +29,7 @@ def keep_house() -> State[Any]:
         if waiting:
             show_waiting_runs(workplace.instance.store, waiting)
         n_files = tidy()
+        forget_owed()
     return Completed(message=in_words(swept, taken_up, n_files))
 
 

@@ -10,8 +10,10 @@ from prefect.settings import PREFECT_API_URL
 
 from data.flight_record import FlightRecords
 from data.orchestrator import Orchestrator
+from data.owed_forgetting import read_owed
 from data.runs import read_run
 from data.unattended import Idle
+from engine.forgetting import finish_forgetting
 from engine.housekeeping import Swept, sweep
 from engine.loading import tidy_lake
 from engine.run_control import cancel_run
@@ -42,6 +44,15 @@ def take_up(idle: Idle) -> Way:
     if woken.way is Way.CANCELLED:  # somebody pressed Cancel before its process could tell the ledger
         cancel_run(store, run.run, by="Prefect", now=store.now())
     return woken.way
+
+
+@task(name="forget what is owed", task_run_name="forget", cache_policy=NO_CACHE, persist_result=False)
+@discreet
+def forget_owed() -> int:
+    """People who asked to be forgotten while a run was not over, or when a crash came. How many still wait."""
+    instance = this_workplace().instance
+    finish_forgetting(instance)
+    return len(read_owed(instance.var_dir))
 
 
 @task(name="tidy the lake", task_run_name="tidy", cache_policy=NO_CACHE, persist_result=False)
