@@ -412,7 +412,7 @@ SegmentFilter.model_rebuild()
 
 def parse_filter(definition: Mapping[str, Any]) -> SegmentFilter:
     """The filter that a parsed file describes. Raises BadFilter: one sentence on the first thing that is wrong."""
-    if _depth(definition) > DEEPEST:
+    if _is_deeper(definition, DEEPEST):
         raise BadFilter(f"the filter goes more than {DEEPEST} groups deep; say the same with fewer.")
     try:
         return SegmentFilter.model_validate(definition)
@@ -442,12 +442,12 @@ def asks_for(segment: SegmentFilter) -> set[str]:
     return {condition.event for condition in leaves(segment) if isinstance(condition, Behaviour)}
 
 
-def _depth(value: object) -> int:
-    """How many groups stand in one another."""
+def _is_deeper(value: object, levels: int) -> bool:
+    """Whether more groups than that stand in one another."""
     if not isinstance(value, Mapping):
-        return 0
-    inner = [item for key in ("all", "any", "not") for item in _items(value.get(key))]
-    return 1 + max(map(_depth, inner), default=0)
+        return False
+    inner = [item for key in ("all", "any", "not") for item in _items(value.get(key, []))]
+    return bool(inner) and (levels == 0 or any(_is_deeper(item, levels - 1) for item in inner))
 
 
 def _items(value: object) -> Sequence[object]:
