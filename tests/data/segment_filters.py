@@ -80,7 +80,10 @@ def _group(draw: Draw, *, deepest: int) -> dict[str, Any]:
 def _condition(draw: Draw, *, deepest: int) -> dict[str, Any]:
     if deepest > 1 and draw(st.integers(0, 3)) == 0:
         return _group(draw, deepest=deepest - 1)
-    return draw(st.sampled_from([_listed, _field, _field, _person, _behaved, _behaved]))(draw)
+    say: Callable[[Draw], dict[str, Any]] = draw(
+        st.sampled_from([_listed, _field, _field, _person, _behaved, _behaved])
+    )
+    return say(draw)
 
 
 def _listed(draw: Draw) -> dict[str, Any]:

@@ -159,7 +159,8 @@ class World:
             return f"{ascii_lower}-".startswith(f"{one['language'].lower()}-")
         if subject in ("created", "changed"):
             [(how, span)] = one[subject].items()
-            return (getattr(person, subject) <= int(span.removesuffix("d"))) == (how == "within")
+            age = person.created if subject == "created" else person.changed
+            return (age <= int(span.removesuffix("d"))) == (how == "within")
         if subject == "consent":
             found = person.consents.get(one.get("purpose", "marketing"))
             return {"given": found is True, "withdrawn": found is False, "unknown": found is None}[
