@@ -160,7 +160,8 @@ class World:
         if subject in ("created", "changed"):
             [(how, span)] = one[subject].items()
             age = person.created if subject == "created" else person.changed
-            return (age <= int(span.removesuffix("d"))) == (how == "within")
+            is_recent = age <= int(span.removesuffix("d"))
+            return is_recent if how == "within" else not is_recent
         if subject == "consent":
             found = person.consents.get(one.get("purpose", "marketing"))
             return {"given": found is True, "withdrawn": found is False, "unknown": found is None}[
