@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 from cli.arguments import WhatToSend
 from messaging.errors import TidingsError
+from messaging.purposes import MARKETING
 
 if TYPE_CHECKING:
     from data.definitions import LoadedCampaign
@@ -94,7 +95,7 @@ def _changes(campaign: Campaign, what: WhatToSend) -> dict[str, Any]:
         for name, said in sections.items()
         if any(getattr(getattr(campaign, name), key) != value for key, value in said.items())
     }
-    return {**changed, **_consent(what)}
+    return {**changed, **_consent(what, purpose=campaign.purpose)}
 
 
 def _reading(what: WhatToSend) -> dict[str, Any]:
@@ -127,8 +128,10 @@ def _kept(definition: dict[str, Any], var_dir: Path) -> LoadedCampaign:
     return load_campaign(str(path), here=Path.cwd())
 
 
-def _consent(what: WhatToSend) -> dict[str, Any]:
-    return {"consent": {"basis": "attested", "note": what.consent}} if what.consent else {}
+def _consent(what: WhatToSend, *, purpose: str = MARKETING) -> dict[str, Any]:
+    if not what.consent:
+        return {}
+    return {"consent": {"basis": "attested", "note": what.consent, "purpose": purpose}}
 
 
 def _absolute(path: Path | None) -> str | None:

@@ -72,7 +72,9 @@ def _with_consent(campaign: Campaign, note: str | None) -> Campaign:
     """The word of whoever starts the run, where it gives one."""
     if not note:
         return campaign
-    return campaign.model_copy(update={"consent": Consent(basis="attested", note=note)})
+    return campaign.model_copy(
+        update={"consent": Consent(basis="attested", note=note, purpose=campaign.purpose)}
+    )
 
 
 def _in_planning(store: Store, run: RunRecord) -> RunRecord:

@@ -73,6 +73,7 @@ RUNS = pl.Schema(
         "cost": pl.Float64,
         "currency": pl.String,
         "validity_s": pl.Int64,
+        "purpose": pl.String,
     }
 )
 

@@ -24,6 +24,7 @@ select
     segments,
     cost,
     currency,
-    validity_s
+    validity_s,
+    purpose
 from runs
 order by run;
