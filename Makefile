@@ -51,7 +51,7 @@ ci-deps: ## fetch the system and npm packages that some tests can use (Debian, a
 
 lock: install ## write requirements.lock anew from pyproject.toml
 	$(BIN)/uv pip compile --quiet --universal --generate-hashes --no-emit-index-url --no-header \
-	  --python-version 3.11 --group dev pyproject.toml --output-file requirements.lock
+	  --python-version 3.11 --group dev --all-extras pyproject.toml --output-file requirements.lock
 
 clean: ## remove .venv and caches; var/, with all that was sent, stays
 	rm -rf .venv .mypy_cache .ruff_cache .pytest_cache .hypothesis .import_linter_cache tests/peers/node_modules

@@ -9,12 +9,30 @@ import time
 from cli.instance import open_here
 from cli.output import EXIT_FAILED, EXIT_OK, print_json, screen
 from config.settings import load_settings
-from data.connections import BadConnection, Connection, list_connections, read_connection, save_connection
+from data.connections import (
+    Auth,
+    BadConnection,
+    Connection,
+    list_connections,
+    read_connection,
+    save_connection,
+)
 
 SECRET_VARIABLE = "TIDINGS_CONNECTION_SECRET"  # noqa: S105 - the name of one
 
 
-def add(name: str, *, url: str | None, header: str, time_limit_s: float, private: bool, as_json: bool) -> int:
+def add(
+    name: str,
+    *,
+    url: str | None,
+    auth: Auth,
+    header: str,
+    token_url: str,
+    scope: str,
+    time_limit_s: float,
+    private: bool,
+    as_json: bool,
+) -> int:
     """Url None: of a database; then it is the secret. The secret comes from the environment or standard input."""
     secret = _secret(is_needed=url is None)
     connection = Connection(
@@ -22,7 +40,10 @@ def add(name: str, *, url: str | None, header: str, time_limit_s: float, private
         kind="sql" if url is None else "http",
         url=secret if url is None else url,
         token="" if url is None else secret,
+        auth=auth,
         header=header,
+        token_url=token_url,
+        scope=scope,
         time_limit_s=time_limit_s,
         may_be_private=private,
     )

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import sys
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Literal
 
 import typer
 
@@ -334,7 +334,17 @@ def connection_add(
         str | None,
         typer.Option(help="Of a service: https://host. Left out: a database, whose URL is the secret."),
     ] = None,
-    header: Annotated[str, typer.Option(help="What carries the token of a service.")] = "Authorization",
+    auth: Annotated[
+        Literal["token", "query", "basic", "oauth2"],
+        typer.Option(help="How a service lets in whom it knows."),
+    ] = "token",
+    header: Annotated[
+        str, typer.Option(help="What carries the token of a service; with --auth query, a parameter.")
+    ] = "Authorization",
+    token_url: Annotated[
+        str, typer.Option(help="With --auth oauth2: https://…/token; the secret is client_id:client_secret.")
+    ] = "",
+    scope: Annotated[str, typer.Option(help="With --auth oauth2: what to ask for.")] = "",
     time_limit: Annotated[float, typer.Option(metavar="SECONDS", help="For one reading.")] = 600,
     private: Annotated[
         bool, typer.Option("--private", help="The service may live at an address that is not public.")
@@ -345,7 +355,17 @@ def connection_add(
     from cli.connection import add as run
 
     raise typer.Exit(
-        run(name, url=url, header=header, time_limit_s=time_limit, private=private, as_json=as_json)
+        run(
+            name,
+            url=url,
+            auth=auth,
+            header=header,
+            token_url=token_url,
+            scope=scope,
+            time_limit_s=time_limit,
+            private=private,
+            as_json=as_json,
+        )
     )
 
 

@@ -16,6 +16,7 @@ from data.store.engine import Store
 from messaging.errors import TidingsError
 
 Kind = Literal["sql", "http"]
+Auth = Literal["token", "query", "basic", "oauth2"]
 MOST_TIME_S = 86_400
 
 
@@ -36,7 +37,9 @@ class Connection:
     """Where contacts come from. url of a database: with user and password, so it is sealed; of an HTTP source: open.
 
     time_limit_s: for all of one reading. may_be_private: an HTTP source may live at an address that is not public.
-    header: what carries the token; "Authorization" has "Bearer " put before it.
+    auth: how a service lets in whom it knows. token: in the header, where "Authorization" has "Bearer " put before it;
+    query: in the parameter of that name; basic: token is user:password; oauth2: token is client_id:client_secret, which
+    token_url changes into one for a while, of that scope.
     """
 
     name: str
@@ -44,6 +47,9 @@ class Connection:
     url: str = field(repr=False)
     token: str = field(default="", repr=False)
     header: str = "Authorization"
+    auth: Auth = "token"
+    token_url: str = ""
+    scope: str = ""
     time_limit_s: float = 600.0
     may_be_private: bool = False
 
@@ -60,6 +66,12 @@ def save_connection(store: Store, connection: Connection, *, sealing_key: bytes)
             "header": connection.header,
             "may_be_private": connection.may_be_private,
         }
+        if connection.auth != "token":
+            settings |= {
+                "auth": connection.auth,
+                "token_url": connection.token_url,
+                "scope": connection.scope,
+            }
     row = {
         "connection": connection.name,
         "kind": connection.kind,
@@ -112,7 +124,24 @@ def _guard(connection: Connection) -> None:
 
         check_url(connection)
         return
-    address = urlsplit(connection.url)
+    _guard_address(connection, connection.url)
+    if connection.auth in {"basic", "oauth2"} and ":" not in connection.token:
+        parts = "user:password" if connection.auth == "basic" else "client_id:client_secret"
+        raise BadConnection(
+            f"connection {connection.name}: its secret is {parts} with --auth {connection.auth}."
+        )
+    if (connection.auth == "oauth2") != bool(connection.token_url):
+        raise BadConnection(f"connection {connection.name}: --auth oauth2 and --token-url belong together.")
+    if connection.auth == "oauth2":
+        _guard_address(connection, connection.token_url)
+    if connection.auth == "query" and (not connection.token or connection.header == "Authorization"):
+        raise BadConnection(
+            f"connection {connection.name}: --auth query needs a token, and --header names its parameter."
+        )
+
+
+def _guard_address(connection: Connection, url: str) -> None:
+    address = urlsplit(url)
     if address.scheme not in {"https", "http"} or not address.hostname or address.username:
         raise BadConnection(
             f"connection {connection.name}: write its address as https://host, without user or password in it."

@@ -108,6 +108,7 @@ def open_audience(
         rows=audience.rows,
         next=audience.next,
         next_parameter=audience.next_parameter,
+        paginator=audience.paginator,
     )
     connection = read_connection(store, name, sealing_key=sealing_key)
     with open_connection(connection, wanted, folder=folder, rows_per_chunk=rows_per_chunk) as source:

@@ -79,7 +79,7 @@ class ImportReading:
     def fingerprint(self) -> str:
         """Of all that decides what an import does: the rows, how they are read and merged, and where they are put."""
         request = self.request
-        where = {"file", "connection", "query", "path", "rows", "next", "next_parameter"}
+        where = {"file", "connection", "query", "path", "rows", "next", "next_parameter", "paginator"}
         parts = {
             "rows": self.source.fingerprint,
             "source": request.source.model_dump(mode="json", exclude=where),

@@ -8,6 +8,8 @@ from pydantic import Field, field_validator, model_validator
 
 from messaging.section import Section
 
+PAGINATORS = ("cursor", "header_cursor", "header_link", "json_link", "offset", "page_number")
+
 
 class SourceSection(Section):
     """A file, or a named connection to a database (query) or a service (path).
@@ -26,6 +28,10 @@ class SourceSection(Section):
     rows: str = Field("", description="of a service: where the list stands in an answer, such as results")
     next: str = Field("", description="of a service: where the next page stands, such as paging.next.after")
     next_parameter: str = Field("", description="of a service: what that is sent as; else it is an address")
+    paginator: dict[str, str | int | bool] = Field(
+        default_factory=dict,
+        description="of a service, instead of next: the type of one of dlt's, its arguments",
+    )
     region: str | None = Field(None, description="country of numbers written without one, as two letters")
     phone: str | None = Field(None, description="column with the number")
     country: str | None = Field(None, description="column with the country of each number")
@@ -44,18 +50,26 @@ class SourceSection(Section):
 
     @model_validator(mode="after")
     def _has_one_source(self) -> Self:
+        self._reads_one_source()
+        return self
+
+    def _reads_one_source(self) -> None:
+        """Raises ValueError for none, for two, and for what is of another one."""
         if (self.file is None) == (self.connection is None):
             raise ValueError("give either a file or a connection")
         if self.connection is not None and (self.query is None) == (self.path is None):
             raise ValueError("give a connection either a query (of a database) or a path (of a service)")
         if self.file is not None and (self.query is not None or self.path is not None):
             raise ValueError("query and path belong to a connection, not to a file")
-        self._reads_one_source()
-        return self
+        if self.next and self.paginator:
+            raise ValueError("give either next or a paginator")
 
-    def _reads_one_source(self) -> None:
-        """Raises ValueError for none, for two, and for what is of another one."""
-        return self
+    @field_validator("paginator")
+    @classmethod
+    def _is_one_of_dlts(cls, value: dict[str, str | int | bool]) -> dict[str, str | int | bool]:
+        if value and value.get("type") not in PAGINATORS:
+            raise ValueError(f"its type is one of {', '.join(PAGINATORS)}")
+        return value
 
     @property
     def fields(self) -> dict[str, str]:

@@ -186,11 +186,11 @@ def test_the_page_on_quality_lists_what_there_is_and_its_example_can_be_read():
     Quality.model_validate(tomllib.loads(example.text)["quality"])
 
 
-def test_the_page_on_contacts_shows_an_import_file_that_can_be_read():
-    [example] = [
+def test_the_page_on_contacts_shows_import_files_that_can_be_read():
+    examples = [
         block for block in blocks("toml") if block.page.name == "contacts.md" and "[source]" in block.text
     ]
-    parse_import(tomllib.loads(example.text))
+    assert [parse_import(tomllib.loads(example.text)).name for example in examples] == ["hubspot", "customers"]
 
 
 def test_commands_stand_in_blocks_that_are_tested():

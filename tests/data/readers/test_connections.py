@@ -1,11 +1,6 @@
-"""Named connections, on a real SQLite file, a real PostgreSQL where there is one, and a real HTTP server."""
+"""Named connections, on a real SQLite file, a real PostgreSQL where there is one and what of a service does not need one."""
 
-import json
 import sqlite3
-import threading
-from contextlib import contextmanager
-from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
-from typing import ClassVar
 
 import pytest
 import sqlalchemy as sa
@@ -20,16 +15,16 @@ from data.connections import (
     save_connection,
 )
 from data.readers import open_connection
-from data.readers.http_pages import Pages, is_public
+from data.readers.http_pages import Pages
 from data.readers.probing import probe
 from data.store.migrate import prepare_store
 from messaging.errors import SourceError
+from tests.services import serving
 
 KEY = b"k" * 32
+SERVICE = {"name": "a", "kind": "http", "url": "https://h"}
 PEOPLE = [("07400 123001", "Ann", 4), ("07400 123002", None, 5), ("447400123003.0", "Zoë", None)]
-CONTACTS = Pages(
-    path="/crm/v3/objects/contacts?limit=2", rows="results", next="paging.next.after", next_parameter="after"
-)
+CONTACTS = Pages(path="/crm", rows="results")
 
 
 @pytest.fixture
@@ -73,6 +68,15 @@ def test_a_connection_is_kept_sealed_and_opens_with_its_own_key(store):
     assert "secret" not in repr(kept)
 
 
+def test_how_a_service_lets_in_is_kept_with_its_secret_sealed(store):
+    kept = Connection(
+        **SERVICE, auth="oauth2", token="me:secret", token_url="https://login.example/token", scope="contacts"
+    )
+    save_connection(store, kept, sealing_key=KEY)
+    assert read_connection(store, "a", sealing_key=KEY) == kept
+    assert "secret" not in str(list_connections(store))
+
+
 @pytest.mark.parametrize(
     ("fields", "sentence"),
     [
@@ -83,6 +87,17 @@ def test_a_connection_is_kept_sealed_and_opens_with_its_own_key(store):
         ({"name": "a", "kind": "http", "url": "https://u:p@h"}, "without user or password"),
         ({"name": "a", "kind": "http", "url": "http://h", "token": "t"}, "a token must not travel over http"),
         ({"name": "a", "kind": "sql", "url": "sqlite:///x", "time_limit_s": 0}, "the time limit is 1 to"),
+        ({**SERVICE, "auth": "basic", "token": "me"}, "its secret is user:password"),
+        (
+            {**SERVICE, "auth": "oauth2", "token": "me:secret"},
+            "--auth oauth2 and --token-url belong together",
+        ),
+        ({**SERVICE, "auth": "token", "token_url": "https://h/token"}, "belong together"),
+        (
+            {**SERVICE, "auth": "oauth2", "token": "me:secret", "token_url": "http://h/token"},
+            "a token must not travel over http",
+        ),
+        ({**SERVICE, "auth": "query", "token": "t"}, "--header names its parameter"),
     ],
 )
 def test_a_connection_that_could_not_be_used_is_refused(store, fields, sentence):
@@ -155,121 +170,16 @@ def test_postgresql_is_read_in_a_read_only_transaction(postgres_url):
         everybody(connection, "create table oops as select 1 as one")
 
 
-class Crm(BaseHTTPRequestHandler):
-    """Five contacts in pages of two, as a well-known CRM gives them out; and some misbehaviour by path."""
-
-    asked: ClassVar[list[tuple[str, str | None]]] = []
-
-    def log_message(self, *args):
-        pass
-
-    def do_GET(self):
-        type(self).asked.append((self.path, self.headers.get("Authorization")))
-        if self.path.startswith("/elsewhere"):
-            return self._answer(302, {}, {"Location": "http://127.0.0.2:9/"})
-        if self.path.startswith("/moved"):
-            return self._answer(
-                301, {}, {"Location": self.path.replace("/moved", "/crm/v3/objects/contacts")}
-            )
-        if self.path.startswith("/broken") and "after" in self.path:
-            return self._answer(500, {"message": "07400 123001"}, {"Retry-After": "0"})
-        if self.headers.get("Authorization") not in {"Bearer t0ken", None}:
-            return self._answer(401, {})
-        first = int(self.path.partition("after=")[2] or 0)
-        rows = [
-            {"id": str(n), "properties": {"phone": f"+44740012300{n}", "firstname": f"P{n}", "points": 1.50}}
-            for n in range(first, min(first + 2, 5))
-        ]
-        paging = {"paging": {"next": {"after": str(first + 2)}}} if first + 2 < 5 else {}
-        return self._answer(200, {"results": rows, **paging})
-
-    def _answer(self, status, body, headers=None):
-        content = json.dumps(body).encode()
-        self.send_response(status)
-        for name, value in {**(headers or {}), "Content-Length": str(len(content))}.items():
-            self.send_header(name, value)
-        self.end_headers()
-        self.wfile.write(content)
-
-
-@contextmanager
-def serving():
-    server = ThreadingHTTPServer(("127.0.0.1", 0), Crm)
-    Crm.asked = []
-    thread = threading.Thread(target=server.serve_forever, kwargs={"poll_interval": 0.01})
-    thread.start()
-    try:
-        yield f"http://127.0.0.1:{server.server_port}"
-    finally:
-        server.shutdown()
-        server.server_close()
-        thread.join()
-
-
 @pytest.fixture
 def crm():
-    with serving() as url:
-        yield Connection(name="hubspot", kind="http", url=url, token="t0ken", may_be_private=True)
-
-
-def test_a_crm_is_read_page_by_page_with_its_token(crm):
-    source, rows = everybody(crm, CONTACTS)
-    assert list(source.headers) == ["id", "phone", "firstname", "points"]
-    assert rows == [(2 + n, str(n), f"+44740012300{n}", f"P{n}", "1.5") for n in range(5)]
-    assert [path.partition("after=")[2] for path, _ in Crm.asked] == ["", "2", "4"]
-    assert {token for _, token in Crm.asked} == {"Bearer t0ken"}
-    assert len(source.fingerprint) == 64
-
-
-@pytest.mark.parametrize(
-    ("pages", "sentence"),
-    [
-        (
-            Pages(path="/broken", rows="results", next="paging.next.after", next_parameter="after"),
-            "status 500",
-        ),
-        (Pages(path="/crm", rows="people"), "there is no list of objects at 'people'"),
-        (Pages(path="/elsewhere", rows="results"), "points to another host"),
-        (Pages(path="//127.0.0.2/x", rows="results"), "points to another host"),
-        (Pages(path="/crm", rows="results", next="results"), "."),
-    ],
-    ids=["half-way", "no list", "redirect", "path", "next"],
-)
-def test_a_service_that_misbehaves_is_one_sentence_and_nobody_is_read(crm, pages, sentence):
-    with pytest.raises(SourceError, match=sentence) as error:
-        everybody(crm, pages)
-    assert "07400" not in str(error.value)
-    assert "t0ken" not in str(error.value)
-
-
-def test_a_redirect_within_the_host_is_followed(crm):
-    _, rows = everybody(crm, Pages(path="/moved", rows="results"))
-    assert len(rows) == 2
-
-
-def test_a_private_address_is_refused_unless_the_connection_allows_it(crm):
-    for url in (crm.url, crm.url.replace("127.0.0.1", "localhost")):
-        with pytest.raises(SourceError, match="is at an address that is not public"):
-            everybody(Connection(name="hubspot", kind="http", url=url), CONTACTS)
-    assert Crm.asked == []
-
-
-@pytest.mark.parametrize(
-    ("address", "public"),
-    [
-        ("8.8.8.8", True), ("2001:4860:4860::8888", True), ("127.0.0.1", False), ("10.1.2.3", False),
-        ("169.254.169.254", False), ("100.64.0.1", False), ("::1", False), ("fe80::1%eth0", False), ("fd00::1", False),
-        ("::ffff:10.0.0.1", False), ("2002:0a00:0001::", False), ("0.0.0.0", False), ("224.0.0.1", False),
-    ],
-)  # fmt: skip
-def test_which_addresses_are_public(address, public):
-    assert is_public(address) == public
+    with serving() as service:
+        yield Connection(name="hubspot", kind="http", url=service.url, token="t0ken", may_be_private=True)
 
 
 def test_whether_a_connection_answers_is_told_without_reading_anybody(crm, database, tmp_path):
-    assert probe(crm) is None
+    assert probe(crm, path="/crm") is None
     assert "status 401" in str(
-        probe(Connection(name="h", kind="http", url=crm.url, token="no", may_be_private=True))
+        probe(Connection(name="h", kind="http", url=crm.url, token="no", may_be_private=True), path="/crm")
     )
     assert probe(of_file(database)) is None
     assert "cannot be read" in str(probe(of_file(tmp_path / "none.db")))
