@@ -200,3 +200,21 @@ def forget(
     from cli.forget import forget as run
 
     raise typer.Exit(run(number, region=region, by=by, yes=yes, as_json=as_json))
+
+
+@privacy_app.command("person")
+def person(
+    number: Number,
+    out: Annotated[
+        Path | None,
+        typer.Option(
+            metavar="FILE", help="Write all of it there as JSON, readable by you only.", show_default=False
+        ),
+    ] = None,
+    region: Country = None,
+    as_json: arg.Json = False,
+) -> None:
+    """Tell everything that is known of a number: contact, consents, messages with their texts, replies."""
+    from cli.person import person as run
+
+    raise typer.Exit(run(number, region=region, out=out, as_json=as_json))

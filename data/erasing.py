@@ -125,6 +125,24 @@ def finds(path: Path, kind: Kind) -> bool:
         return set(kind.asks) <= set(file.schema_arrow.names) and any(True for _ in _chosen(file, kind))
 
 
+def rows_about(path: Path, kind: Kind) -> Iterator[pl.DataFrame]:
+    """The rows of a Parquet file that tell of these people, whole; a row group without any is not read further."""
+    with pq.ParquetFile(path) as file:
+        if set(kind.asks) <= set(file.schema_arrow.names):
+            for group, mask in _chosen(file, kind):
+                yield pl.DataFrame(pl.from_arrow(file.read_row_group(group))).filter(mask)
+
+
+def rejects_about(path: Path, traces: Traces) -> Iterator[dict[str, str]]:
+    """The rows of a CSV of rejects that tell of these people, by the headers of the source."""
+    with _open_csv(path) as file:
+        header = next(csv.reader(file), [])
+        file.seek(0)
+        for cells, is_told in _read_rejects(file, traces):
+            if is_told:
+                yield dict(zip(header, cells, strict=False))
+
+
 def _chosen(file: pq.ParquetFile, kind: Kind) -> Iterator[tuple[int, pl.Series]]:
     """The row groups with somebody in them; of every group only the columns that are asked for are read."""
     for group in range(file.num_row_groups):

@@ -47,6 +47,15 @@ def erase_pages(store: Store, traces: Traces, *, national: str | None = None) ->
     return ErasedPages(n_pages, n_unread)
 
 
+def pages_about(store: Store, traces: Traces, *, national: str) -> list[int]:
+    """The numbers of the pages that tell of somebody. national: the digits of their number."""
+    after, told = -1, []
+    while found := _pages(store, after, national):
+        told += [page for page, body, _ in found if _without(bytes(body), traces) is not None]
+        after = found[-1][0]
+    return told
+
+
 def _pages(store: Store, after: int, national: str | None) -> list[Any]:
     asked: dict[str, Any] = {"after": after, "most": _PAGES_AT_ONCE}
     with store.read.connect() as connection:
