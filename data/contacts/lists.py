@@ -26,8 +26,9 @@ if TYPE_CHECKING:
 Kind = Literal["list", "tag"]
 
 CONTACTS_PER_STATEMENT = 10_000  # SQLite takes 32,766 parameters
-MEMBERS_PER_TRANSACTION = 5_000  # of a list that is deleted: a sending run waits for none of these for long
-PAUSE_S = 0.02  # and writes between two
+FIRST_SLICE = 1_000  # members of a list that is deleted, in one transaction; then as many as …
+SLICE_S = 0.2  # … the store takes in this time
+PAUSE_PER_S = 0.35  # between two, for each second the last one took: a sending run writes meanwhile
 LONGEST_NAME = 100
 
 _MOST_NAMES_SHOWN = 12
@@ -141,17 +142,17 @@ def delete_list(
     """
     with store.read.connect() as connection:
         list_no = list_id(connection, kind, name)
-    n_members = 0
+    n_members, n_at_once = 0, FIRST_SLICE
     while True:
         with store.write.begin() as connection:
-            _hold(connection, list_no)
-            asked = {"list": list_no, "most": MEMBERS_PER_TRANSACTION}
-            members = connection.execute(_statement("some_members"), asked).scalars().all()
-            if not members:
-                connection.execute(_statement("delete"), {"list": list_no})
-                return n_members
-            n_members += remove_members(connection, list_no, members, at=at, by=by)
-        pause(PAUSE_S)
+            began = time.perf_counter()  # once it is its turn
+            n_removed = _remove_some(connection, list_no, n_at_once, at=at, by=by)
+        if not n_removed:
+            return n_members
+        took = time.perf_counter() - began
+        n_members += n_removed
+        n_at_once = min(max(int(n_at_once * SLICE_S / took), FIRST_SLICE), CONTACTS_PER_STATEMENT)
+        pause(PAUSE_PER_S * took)
 
 
 def list_name(kind: Kind, name: str) -> str:
@@ -179,6 +180,17 @@ def _composed(name: str) -> str:
 
 def _is_control(char: str) -> bool:
     return unicodedata.category(char).startswith("C")
+
+
+def _remove_some(connection: Connection, list_no: int, most: int, *, at: float, by: str) -> int:
+    """Take that many out of a list; it is deleted when nobody is in it any more."""
+    _hold(connection, list_no)
+    asked = {"list": list_no, "most": most}
+    members = connection.execute(_statement("some_members"), asked).scalars().all()
+    if not members:
+        connection.execute(_statement("delete"), {"list": list_no})
+        return 0
+    return remove_members(connection, list_no, members, at=at, by=by)
 
 
 def _remove(connection: Connection, told: dict[str, object]) -> int:

@@ -81,15 +81,16 @@ def hold_contact(connection: Connection, person_key: str) -> Contact | None:
 
 def find_contacts(connection: Connection, wanted: Wanted, *, most: int) -> list[Contact]:
     """The first of them, in the order they were added. Looks through the whole store where `text` is rare."""
+    patterns = _patterns(wanted.text)
     asked = {
         "list": wanted.list_no,
         "tag": wanted.tag_no,
+        "text": patterns[0] if patterns else None,
+        **{f"name_{n}": pattern for n, pattern in enumerate(patterns or [None])},
         "digits": _number_pattern(wanted.text),
         "most": most,
-        **dict.fromkeys(("text_1", "text_2", "text_3", "text_4"), None),
-        **_text_patterns(wanted.text),
     }
-    return [_contact(row) for row in connection.execute(_statement("some"), asked)]
+    return [_contact(row) for row in connection.execute(_some(max(len(patterns), 1)), asked)]
 
 
 def numbers_of(connection: Connection, person_keys: Sequence[str]) -> dict[str, int]:
@@ -115,13 +116,13 @@ def _contact(row: Any) -> Contact:
     return Contact(**{**told, "attributes": orjson.loads(told["attributes"])})
 
 
-def _text_patterns(text: str | None) -> dict[str, str]:
+def _patterns(text: str | None) -> list[str]:
     """Stores know upper and lower case of ASCII letters only; of all others, each way that names are written is asked."""
     if not text or not text.strip():
-        return {}
+        return []
     written = text.strip()
     ways = (written.lower(), written, written.upper(), written.title())
-    return {f"text_{n}": f"%{_escaped(_ascii_lower(way))}%" for n, way in enumerate(ways, start=1)}
+    return [f"%{_escaped(way)}%" for way in dict.fromkeys(map(_ascii_lower, ways))]
 
 
 def _ascii_lower(text: str) -> str:
@@ -143,6 +144,16 @@ def _number_pattern(text: str | None) -> str | None:
 @cache
 def _statement(name: str) -> sa.TextClause:
     return sa.text(sql(f"contacts/{name}"))
+
+
+@cache
+def _some(n_patterns: int) -> sa.TextClause:
+    """contacts/some, with its line of :name once for each pattern."""
+    lines = []
+    for line in sql("contacts/some").splitlines():
+        is_of_name = " :name " in line
+        lines += [line.replace(":name", f":name_{n}") for n in range(n_patterns)] if is_of_name else [line]
+    return sa.text("\n".join(lines))
 
 
 @cache

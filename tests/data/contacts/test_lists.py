@@ -125,7 +125,8 @@ def test_whoever_leaves_takes_along_when_they_came(house):
 
 
 def test_a_deleted_list_lets_its_people_go_in_slices(house, monkeypatch):
-    monkeypatch.setattr(lists, "MEMBERS_PER_TRANSACTION", 2)
+    monkeypatch.setattr(lists, "FIRST_SLICE", 2)
+    monkeypatch.setattr(lists, "SLICE_S", 0.0)
     ids, spring, vip = house.people(5), made(house), made(house, "vip", "tag")
     for one in (spring, vip):
         house.commit(add_members, one, ids, at=5.0, by="import 1")
@@ -139,7 +140,8 @@ def test_a_deleted_list_lets_its_people_go_in_slices(house, monkeypatch):
 
 
 def test_a_deletion_that_was_cut_off_is_finished_by_asking_again(house, monkeypatch):
-    monkeypatch.setattr(lists, "MEMBERS_PER_TRANSACTION", 2)
+    monkeypatch.setattr(lists, "FIRST_SLICE", 2)
+    monkeypatch.setattr(lists, "SLICE_S", 0.0)
     ids, spring = house.people(5), made(house)
     house.commit(add_members, spring, ids, at=5.0, by="import 1")
 
