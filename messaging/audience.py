@@ -8,6 +8,7 @@ from dataclasses import dataclass
 import polars as pl
 
 from messaging.consents import says_no
+from messaging.person_set import PersonSet
 from messaging.phone_rules import MOBILE_TYPES, NO_LONGER_VALID
 from messaging.schemas import AUDIENCE
 
@@ -64,10 +65,7 @@ def weigh_contacts(
         is_in_reach=reach.has_country(),
         says_no=says_no(contacts["consent"]),
         may_be_texted=pl.col("consent_basis").is_not_null() if needs_yes else pl.lit(value=True),
-        # In Python: Polars would build its own table of all who are suppressed for every chunk.
-        is_suppressed=pl.Series(
-            [key in suppressed for key in contacts["person_key"].to_list()], dtype=pl.Boolean
-        ),
+        is_suppressed=PersonSet.of(suppressed).has_each(contacts["person_key"]),
     )
 
 
