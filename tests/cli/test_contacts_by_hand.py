@@ -3,11 +3,14 @@
 from __future__ import annotations
 
 import json
+import re
+import shlex
 
 import pytest
 from typer.testing import CliRunner
 
 from cli.main import app
+from config.settings import CHECKOUT
 from messaging.errors import TidingsError
 
 ANN, BOB = "+447400123456", "+447400123457"
@@ -230,3 +233,15 @@ def test_nobody_is_listed_unless_all_of_it_makes_sense(words, said):
     ask("contacts", "add", ANN)
     assert said in refused("tag", *words.split())
     assert read("tag", "show") == []
+
+
+def test_the_page_says_what_the_commands_do():
+    page = (CHECKOUT / "docs" / "contacts.md").read_text()
+    for section in ("By hand", "Lists and tags"):
+        _, _, rest = page.partition(f"\n## {section}\n")
+        [block] = re.findall(r"^```bash\n(.*?)^```", rest.partition("\n## ")[0], re.MULTILINE | re.DOTALL)
+        for line in block.replace("\\\n", " ").splitlines():
+            program, *words = shlex.split(line, comments=True)
+            assert (program, told(*words) != []) == ("tidings", True)
+        for number in ("+447400123001", "+447400123002"):  # of the second section
+            ask("contacts", "add", number)
