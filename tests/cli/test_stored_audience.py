@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 import json
+from typing import Any
 
 import pytest
-from click.testing import Result
 from typer.testing import CliRunner
 
 from cli.arguments import WhatToSend
@@ -33,7 +33,7 @@ def here(tmp_path, monkeypatch):
     return tmp_path
 
 
-def ask(*words: str) -> Result:
+def ask(*words: str) -> Any:
     return CliRunner().invoke(app, list(words), catch_exceptions=True)
 
 
