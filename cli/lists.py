@@ -12,11 +12,13 @@ from cli.contacts import show_some
 from cli.control import this_person
 from cli.instance import open_here
 from cli.output import EXIT_OK, print_json, screen
+from cli.progress import progress_of
 from cli.times import shown
 from config.settings import load_settings
 
 if TYPE_CHECKING:
     from data.contacts.lists import ContactList, Kind
+    from data.store.engine import Store
 
 
 def add(kind: Kind, name: str, *, description: str, as_json: bool) -> int:
@@ -38,7 +40,16 @@ def delete(kind: Kind, name: str, *, by: str | None, as_json: bool) -> int:
     from data.contacts.lists import delete_list
 
     with open_here(load_settings()) as instance:
-        n_members = delete_list(instance.store, kind, name, at=instance.store.now(), by=by or this_person())
+        n_now = _one(instance.store, kind, name).n_members
+        with progress_of(f"taking people out of {kind}", total=n_now, is_shown=not as_json) as tell:
+            n_members = delete_list(
+                instance.store,
+                kind,
+                name,
+                at=instance.store.now(),
+                by=by or this_person(),
+                on_progress=tell,
+            )
     if as_json:
         print_json({kind: name.strip(), "members": n_members})
     else:
@@ -49,13 +60,14 @@ def delete(kind: Kind, name: str, *, by: str | None, as_json: bool) -> int:
 
 def show(kind: Kind, name: str | None, *, as_json: bool) -> int:
     """Name None: all of them."""
-    from data.contacts.lists import all_lists, list_id
+    from data.contacts.lists import all_lists
 
-    with open_here(load_settings()) as instance, instance.store.read.connect() as connection:
-        found = all_lists(connection, kind)
-        if name is not None:
-            wanted = list_id(connection, kind, name)
-            found = [one for one in found if one.list_no == wanted]
+    with open_here(load_settings()) as instance:
+        if name is None:
+            with instance.store.read.connect() as connection:
+                found = all_lists(connection, kind)
+        else:
+            found = [_one(instance.store, kind, name)]
     if as_json:
         told = [_as_dict(one) for one in found]
         print_json(told if name is None else told[0])
@@ -118,6 +130,15 @@ def put_people(
     rest = f"; {_people(n_same)} {was}" if n_same else ""
     screen.print(f"{_people(n_changed)} {done} {kind} {name.strip()}{rest}.", markup=False)
     return EXIT_OK
+
+
+def _one(store: Store, kind: Kind, name: str) -> ContactList:
+    """Raises UnknownList."""
+    from data.contacts.lists import all_lists, list_id
+
+    with store.read.connect() as connection:
+        wanted = list_id(connection, kind, name)
+        return next(one for one in all_lists(connection, kind) if one.list_no == wanted)
 
 
 def _as_dict(one: ContactList) -> dict[str, Any]:

@@ -282,7 +282,7 @@ def _refuse_forgotten(connection: Connection, person: str, msisdn: str) -> None:
 def _lists_of(connection: Connection, new: NewContact, now: float) -> list[int]:
     """In one order, so that two people who add to the same lists never wait for each other."""
     lists = [list_id(connection, "list", name) for name in new.lists]
-    tags = [make_list(connection, "tag", name, now) for name in new.tags]
+    tags = [make_list(connection, "tag", name, now) for name in sorted(new.tags)]
     return sorted({*lists, *tags})
 
 

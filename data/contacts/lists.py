@@ -134,7 +134,14 @@ def remove_members(
 
 
 def delete_list(
-    store: Store, kind: Kind, name: str, *, at: float, by: str, pause: Callable[[float], None] = time.sleep
+    store: Store,
+    kind: Kind,
+    name: str,
+    *,
+    at: float,
+    by: str,
+    pause: Callable[[float], None] = time.sleep,
+    on_progress: Callable[[int], None] | None = None,
 ) -> int:
     """Delete a list; its people stay contacts. Returns how many were in it. Raises UnknownList.
 
@@ -151,6 +158,8 @@ def delete_list(
             return n_members
         took = time.perf_counter() - began
         n_members += n_removed
+        if on_progress is not None:
+            on_progress(n_members)
         n_at_once = min(max(int(n_at_once * SLICE_S / took), FIRST_SLICE), CONTACTS_PER_STATEMENT)
         pause(PAUSE_PER_S * took)
 

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from concurrent.futures import ThreadPoolExecutor
+
 import pytest
 import sqlalchemy as sa
 
@@ -344,3 +346,25 @@ def test_a_written_change_reads_back_as_it_was(house):
     assert change == Change(
         at=10.0, by="ann", kind="added", fields={"note": (None, 'a "quoted"\nline, naïve 🙂')}
     )
+
+
+def test_edits_at_the_same_time_lose_none_of_each_other(house):
+    add(house)
+    with ThreadPoolExecutor(6) as pool:
+        list(pool.map(lambda n: edit(house, put={f"field_{n}": str(n)}, now=20.0 + n), range(24)))
+    assert stored(house).fields == {f"field_{n}": str(n) for n in range(24)}
+    told = {name: after for *_, fields in history(house)[1:] for name, (_, after) in fields.items()}
+    assert told == stored(house).fields
+
+
+def test_of_two_who_add_the_same_person_at_once_one_is_told(house):
+    def try_to_add(n):
+        try:
+            return add(house, by=f"person {n}", tags=["a", "b"] if n % 2 else ["b", "a"]).contact.changed_by
+        except AlreadyContact:
+            return None
+
+    with ThreadPoolExecutor(6) as pool:
+        added = [by for by in pool.map(try_to_add, range(12)) if by is not None]
+    assert added == [stored(house).changed_by]
+    assert [kind for _, _, kind, _ in history(house)] == ["added", "listed", "listed"]
