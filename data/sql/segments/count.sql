@@ -1,4 +1,4 @@
--- segments/count · grain: one row; {where}: a compiled filter
+-- segments/count · grain: one row; {where}: a compiled filter; {order}: 'not indexed' for SQLite, or nothing
 select count(*)
-from contacts
+from contacts {order}
 where {where};
