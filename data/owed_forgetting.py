@@ -27,7 +27,7 @@ class Owed:
     by: str
     asked_at: float
     runs: list[int] | None = None
-    is_begun: bool = False  # everything but what waits was done once
+    tried_at: float | None = None  # everything but what waits was done then; None: a crash came before
     why: list[str] = field(default_factory=list)
 
 
@@ -45,7 +45,7 @@ def write_owed(var_dir: Path, owed: Owed) -> None:
         "by": owed.by,
         "asked_at": owed.asked_at,
         "runs": owed.runs,
-        "is_begun": owed.is_begun,
+        "tried_at": owed.tried_at,
         "why": owed.why,
     }
     write_text(orjson.dumps(told, option=orjson.OPT_INDENT_2).decode() + "\n", _path(var_dir, owed))
@@ -70,6 +70,6 @@ def _read(path: Path) -> Owed:
         by=told["by"],
         asked_at=told["asked_at"],
         runs=told["runs"],
-        is_begun=told["is_begun"],
+        tried_at=told["tried_at"],
         why=told["why"],
     )

@@ -19,7 +19,6 @@ from typing import TYPE_CHECKING, Any
 import orjson
 import phonenumbers
 import pyarrow as pa
-import pyarrow.parquet as pq
 import sqlalchemy as sa
 
 from data.audit_log import log_decision
@@ -36,6 +35,7 @@ from data.erasing import (
     of_lake,
     of_person,
     of_rejects,
+    rows_about,
     rows_of_rejects,
 )
 from data.erasing_pages import erase_pages
@@ -62,6 +62,7 @@ LOCK_FILE = ".forgetting.lock"
 PATIENCE_S = (
     60.0  # for another forgetting, or a load of the lake; a load of many millions of messages may take longer
 )
+PAUSE_S = 600.0
 NAP_S = 0.2
 
 _RESTORE = "restore"  # nothing is owed then: it is done, or the restore leaves nothing
@@ -99,10 +100,13 @@ def forget_person(instance: Instance, msisdn: str, *, by: str, patience_s: float
     return done
 
 
-def finish_forgetting(instance: Instance, *, patience_s: float = 5.0) -> Erased:
-    """For housekeeping: do what is owed, as far as it no longer has to wait."""
+def finish_forgetting(instance: Instance, *, patience_s: float = 5.0, pause_s: float = PAUSE_S) -> Erased:
+    """For housekeeping: do what is owed, as far as it no longer has to wait.
+
+    pause_s: between two looks at what waits for something other than the end of a run.
+    """
     owed = read_owed(instance.var_dir)
-    return _work_off(instance, owed, patience_s=patience_s) if owed else Erased()
+    return _work_off(instance, owed, patience_s=patience_s, pause_s=pause_s) if owed else Erased()
 
 
 def forget_in_restored(
@@ -153,7 +157,12 @@ def _runs(store: Store) -> list[_Run]:
 
 
 def _work_off(
-    instance: Instance, people: Sequence[Owed], *, national: str | None = None, patience_s: float
+    instance: Instance,
+    people: Sequence[Owed],
+    *,
+    national: str | None = None,
+    patience_s: float,
+    pause_s: float = 0.0,
 ) -> Erased:
     """All that can be done now for these people; the rest stays owed."""
     store, now, done = instance.store, instance.store.now(), Erased()
@@ -163,23 +172,23 @@ def _work_off(
                 "another process forgets somebody at this moment: the files follow by themselves."
             )
             return done
-        forget(store, instance.var_dir / FILE, [owed.trace for owed in people], now=now)
         work = _Files(instance.var_dir, instance.keys.person, people, now, done)
         runs = [run for run in _runs(store) if work.concerns(run)]
+        open_runs = [run.run for run in runs if not run.state.is_over]
+        if len(open_runs) == len(runs) and not work.is_worth_it(pause_s=pause_s):
+            return done
+        forget(store, instance.var_dir / FILE, [owed.trace for owed in people], now=now)
         work.collect_ids(runs)
         waiting = [run.run for run in runs if work.erase_run(run, may_send=not run.state.is_over)]
-        is_begun = all(owed.is_begun for owed in people)
-        if not is_begun or work.waits_for_more() or len(waiting) < len(runs):
-            work.erase_imports(_running_imports(store, instance.var_dir))
-            work.erase_lake(patience_s)
-            pages = erase_pages(store, work.traces, national=national)
-            if pages.n_unread:
-                work.wait(f"{pages.n_unread} pages of a gateway tell of them and were not read yet.")
-            erase_again(
-                store, [owed.trace.person_key for owed in people]
-            )  # what a load or an import added meanwhile
-            if not empty_log(store):
-                work.wait("somebody reads the store at this moment, so its log holds what was deleted.")
+        work.erase_imports(_running_imports(store, instance.var_dir))
+        work.erase_lake(patience_s)
+        pages = erase_pages(store, work.traces, national=national)
+        if pages.n_unread:
+            work.wait(f"{pages.n_unread} pages of a gateway tell of them and were not read yet.")
+        # What a load or an import had begun before, and wrote since.
+        erase_again(store, [owed.trace.person_key for owed in people])
+        if not empty_log(store):
+            work.wait("somebody reads the store at this moment, so its log holds what was deleted.")
         _settle(instance, people, waiting, work)
         _log_files(store, work, by=people[0].by, now=now)
     return done
@@ -196,7 +205,7 @@ def _settle(instance: Instance, people: Sequence[Owed], waiting: list[int], work
     work.done.owed += work.waits
     for owed in people:
         owed.runs = waiting if owed.runs is None else [run for run in owed.runs if run in waiting]
-        owed.is_begun, owed.why = True, list(work.waits)
+        owed.tried_at, owed.why = instance.store.now(), list(work.waits)
         if owed.runs or owed.why:
             write_owed(instance.var_dir, owed)
         else:
@@ -240,9 +249,12 @@ class _Files:
     def wait(self, why: str) -> None:
         self.waits.append(why)
 
-    def waits_for_more(self) -> bool:
-        """Whether an earlier attempt left more than runs."""
-        return any(owed.why for owed in self._people)
+    def is_worth_it(self, *, pause_s: float) -> bool:
+        """Whether to look again at all of it: nobody has yet, or something waited for more than a run, some time ago."""
+        return any(
+            owed.tried_at is None or (bool(owed.why) and self._now - owed.tried_at >= pause_s)
+            for owed in self._people
+        )
 
     def concerns(self, run: _Run) -> bool:
         return any(owed.runs is None or run.run in owed.runs for owed in self._people)
@@ -335,12 +347,8 @@ class _Files:
 
     def _ids_in(self, path: Path) -> Iterator[tuple[str, str]]:
         try:
-            with pq.ParquetFile(path) as file:
-                for group in range(file.num_row_groups):
-                    table = file.read_row_group(group, columns=["person_key", "external_id"]).to_pydict()
-                    for person, external_id in zip(table["person_key"], table["external_id"], strict=True):
-                        if person in self.traces.person_keys and external_id:
-                            yield person, external_id
+            for rows in rows_about(path, of_person(self.traces, kept=frozenset())):
+                yield from rows.select("person_key", "external_id").drop_nulls().iter_rows()
         except _UNREADABLE:
             return  # it is named when it is to be rewritten
 

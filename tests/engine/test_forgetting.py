@@ -117,6 +117,18 @@ def test_her_person_key_is_left_where_the_suppressions_are_told(lived_in):
         assert key not in str(payloads)
 
 
+def test_a_store_in_postgresql_forgets_alike(tmp_path, simulator, postgres_url):
+    lived_in = LivedIn(tmp_path, simulator, postgres_url)
+    with lived_in.opened() as instance:
+        run = lived_in.live(instance)
+        assert any(tables_with(instance, word) for word in HERS)
+        assert forget_person(instance, ANN, by="Eve").owed == []
+        assert not any(tables_with(instance, word) for word in HERS)
+        lived_in.load(instance)
+        assert lived_in.balanced(instance, run)
+    assert lived_in.found() == {}
+
+
 def test_new_fingerprints_are_noted_beside_the_old_ones(lived_in):
     with lived_in.opened() as instance:
         folder = lived_in.var_dir / "runs" / "000001"
@@ -175,17 +187,18 @@ def test_under_a_run_that_may_still_send_the_batches_wait_until_it_is_over(lived
         done = forget_person(instance, ANN, by="Eve")
         assert [text.split(":")[0] for text in done.owed] == [f"run {run}"]
         assert set(lived_in.found()) == {"runs/000002/batches/000.parquet"}
-        assert finish_forgetting(instance).owed == done.owed
+        assert finish_forgetting(instance).owed == []  # nothing to be done yet
+        assert [owed.runs for owed in read_owed(lived_in.var_dir)] == [[run]]
         lived_in.send(instance, run)
         assert {(o.row, o.stop_reason) for o in rows(instance, sa.select(outcomes).where(outcomes.c.run == run))} == {
             (0, "opted_out"), (1, None), (2, None),
         }  # fmt: skip
         assert lived_in.simulator.ledger()["messages"] == 2
-        assert finish_forgetting(instance).n_files == 1
+        assert finish_forgetting(instance, pause_s=0).n_files == 1
         assert lived_in.found() == {}
         assert read_owed(lived_in.var_dir) == []
         assert lived_in.balanced(instance, run)
-        assert finish_forgetting(instance).n_files == 0
+        assert finish_forgetting(instance, pause_s=0).n_files == 0
 
 
 def test_a_run_that_is_being_planned_is_looked_at_when_its_plan_is_there(lived_in):
@@ -196,7 +209,7 @@ def test_a_run_that_is_being_planned_is_looked_at_when_its_plan_is_there(lived_i
         )  # fmt: skip
         assert len(forget_person(instance, ANN, by="Eve").owed) == 1
         move_run(instance.store, planning.run, RunState.FAILED_IN_PLANNING, reason="x", now=time.time())
-        assert finish_forgetting(instance).owed == []
+        assert finish_forgetting(instance, pause_s=0).owed == []
         assert read_owed(lived_in.var_dir) == []
 
 
@@ -207,7 +220,7 @@ def test_what_an_import_at_work_rejects_is_looked_at_when_it_has_ended(lived_in)
         with only_one(lived_in.var_dir / "imports" / ".members.lock"):
             assert "the import members is at work" in forget_person(instance, ANN, by="Eve").owed[0]
             lived_in.plan_run(instance, "what it writes")
-        assert finish_forgetting(instance).owed == []
+        assert finish_forgetting(instance, pause_s=0).owed == []
         assert "imports/000001/rejects.csv" not in lived_in.found()
 
 
@@ -217,7 +230,7 @@ def test_a_page_that_nobody_has_read_is_read_before_it_is_blanked(lived_in):
             connection.execute(sa.text("update receipt_pages set read_at = null"))
         assert "were not read yet" in forget_person(instance, ANN, by="Eve").owed[0]
         lived_in.collect(instance)
-        assert finish_forgetting(instance).owed == []
+        assert finish_forgetting(instance, pause_s=0).owed == []
         assert lived_in.found() == {}
 
 
@@ -228,7 +241,7 @@ def test_a_file_that_cannot_be_read_is_named_and_stops_nothing_else(lived_in):
         assert owed.startswith("runs/000001/excluded.parquet cannot be read (")
         (lived_in.var_dir / "runs/000001/excluded.parquet").unlink()
         assert lived_in.found() == {}
-        assert finish_forgetting(instance).owed == []
+        assert finish_forgetting(instance, pause_s=0).owed == []
 
 
 STEPS = [  # where, and how many calls of it come to their end
@@ -274,7 +287,7 @@ def test_a_crash_at_any_step_leaves_it_owed_and_house_keeping_finishes_it(
                 forget_person(instance, ANN, by="Eve")
             except Crash:
                 assert len(read_owed(lived_in.var_dir)) == 1
-        finish_forgetting(instance)
+        finish_forgetting(instance, pause_s=0)
         assert lived_in.found() == {}
         assert read_owed(lived_in.var_dir) == []
         lived_in.load(instance)
