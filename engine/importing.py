@@ -22,6 +22,7 @@ from data.file_lock import only_one
 from data.files import write_parquet_chunks
 from data.imports import ImportCounts, begin_import, fail_import, finish_import, import_folder
 from data.spool import ROWS_OF_A_CHUNK
+from data.store.engine import let_go
 from engine.audience_source import open_audience
 from engine.import_reading import ImportReading
 from engine.parting import PartedSource, write_rejects
@@ -149,6 +150,7 @@ def _noted_if_it_fails(
     try:
         yield
     except BaseException as error:
+        let_go(error)
         name = request.source.file or request.source.connection or ""
         number = begin_import(
             store, name=request.name, source=Path(name).name, fingerprint="", by=by, now=now()
@@ -162,14 +164,15 @@ def _failed_if_it_fails(store: Store, number: int, *, now: Callable[[], float]) 
     try:
         yield
     except BaseException as error:
+        let_go(error)
         fail_import(store, number, reason=_in_words(error), now=now())
         raise
 
 
 def _in_words(error: BaseException) -> str:
     """An error that is not meant for people may print somebody's data, so it is named only."""
-    if isinstance(error, KeyboardInterrupt):
-        return "it was stopped by hand"
+    if not isinstance(error, Exception):  # Ctrl-C, or the signal that ends a process
+        return "it was stopped"
     return str(error) if isinstance(error, TidingsError) else type(error).__name__
 
 

@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING
 
 from prefect.exceptions import TerminationSignal
 
+from data.store.engine import let_go
 from engine.run_control import CannotSteer, cancel_run, stop_leftovers
 from flows.this_run import is_being_cancelled, is_server_up
 from tasks.workplace import is_sending
@@ -35,10 +36,11 @@ def clean_stop(instance: Instance, run: int, sender: SendingProcess | None = Non
     """
     try:
         yield
-    except (TerminationSignal, KeyboardInterrupt):
+    except (TerminationSignal, KeyboardInterrupt) as told:
         draining = threading.Thread(target=sender.drain) if sender is not None else None
         if draining is not None:
             draining.start()  # first of all: asking Prefect takes a moment
+        let_go(told)
         if is_being_cancelled():
             _cancel(instance, run)
         if draining is not None:

@@ -8,6 +8,7 @@ the read engine: a stale snapshot that starts to write fails at once, whatever t
 from __future__ import annotations
 
 import time
+import traceback
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
@@ -49,6 +50,17 @@ def clock_of(connection: Connection) -> float:
     if connection.dialect.name == "sqlite":
         return time.time()
     return float(connection.execute(sa.text("select extract(epoch from clock_timestamp())")).scalar_one())
+
+
+def let_go(error: BaseException | None) -> None:
+    """Forget what the frames of an exception know, before the store is written to while it is handled.
+
+    Of a statement that a signal cut off SQLAlchemy closes the connection and not the cursor, and SQLite keeps the write
+    lock for as long as a frame knows that.
+    """
+    while error is not None:
+        traceback.clear_frames(error.__traceback__)
+        error = error.__context__
 
 
 def open_store(url: str) -> Store:
