@@ -76,7 +76,7 @@ def show_import(report: ImportReport, *, var_dir: Path) -> None:
     create_table_artifact(
         [{"rows": what, "count": count} for what, count in counts.items()],
         key=f"import-{report.import_no}",
-        description=f"What became of the rows of import {report.import_no}, {report.name}.{_to_mend(report, var_dir)}",
+        description=f"{report.name}: what became of the rows of import {report.import_no}.{_to_mend(report, var_dir)}",
     )
 
 
