@@ -14,6 +14,7 @@ from cli.instance import open_here
 from cli.output import EXIT_OK, print_json, screen
 from cli.times import shown
 from config.settings import load_settings
+from messaging.contact_fields import check_text
 from messaging.errors import TidingsError
 
 if TYPE_CHECKING:
@@ -84,7 +85,7 @@ def add(
             instance.store,
             new,
             key=instance.keys.person,
-            by=by or this_person(),
+            by=who(by),
             now=instance.store.now(),
         )
         with instance.store.read.connect() as connection:
@@ -116,7 +117,7 @@ def edit(
             key=instance.keys.person,
             put=put,
             take=unset,
-            by=by or this_person(),
+            by=who(by),
             now=instance.store.now(),
         )
         with instance.store.read.connect() as connection:
@@ -136,7 +137,7 @@ def delete(number: str, *, region: str | None, by: str | None, as_json: bool) ->
             instance.store,
             msisdn,
             key=instance.keys.person,
-            by=by or this_person(),
+            by=who(by),
             now=instance.store.now(),
         )
     if as_json:
@@ -180,6 +181,7 @@ def show_some(
     from data.contacts.records import Wanted, find_contacts
     from data.contacts.standing import read_standings
 
+    check_text("--search", text)
     with open_here(load_settings()) as instance, instance.store.read.connect() as connection:
         wanted = Wanted(
             list_no=None if list_name is None else list_id(connection, "list", list_name),
@@ -207,6 +209,12 @@ def show_some(
     if len(found) > most:
         screen.print(f"[dim]the first {most:,}; --limit shows more, --search those you look for[/dim]")
     return EXIT_OK
+
+
+def who(by: str | None) -> str:
+    """Who does it: as the line says, or the user of the operating system."""
+    check_text("--by", by)
+    return by or this_person()
 
 
 def contact_as_dict(contact: Contact) -> dict[str, Any]:
@@ -250,6 +258,7 @@ def _agreement(said: Said) -> Agreement | None:
                 "--purpose and --evidence are about a consent; say with --consent yes or --consent no what it was."
             )
         return None
+    check_text("--evidence", said.evidence)
     try:
         purpose = check_purpose((said.purpose or MARKETING).strip())
     except ValueError as error:

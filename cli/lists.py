@@ -8,13 +8,13 @@ from typing import TYPE_CHECKING, Any
 from rich.table import Table
 from rich.text import Text
 
-from cli.contacts import show_some
-from cli.control import this_person
+from cli.contacts import show_some, who
 from cli.instance import open_here
 from cli.output import EXIT_OK, print_json, screen
 from cli.progress import progress_of
 from cli.times import shown
 from config.settings import load_settings
+from messaging.contact_fields import check_text
 
 if TYPE_CHECKING:
     from data.contacts.lists import ContactList, Kind
@@ -24,6 +24,7 @@ if TYPE_CHECKING:
 def add(kind: Kind, name: str, *, description: str, as_json: bool) -> int:
     from data.contacts.lists import find_list, make_list
 
+    check_text("--description", description)
     with open_here(load_settings()) as instance, instance.store.write.begin() as connection:
         is_new = find_list(connection, kind, name) is None
         make_list(connection, kind, name, instance.store.now(), description=description)
@@ -47,14 +48,14 @@ def delete(kind: Kind, name: str, *, by: str | None, as_json: bool) -> int:
                 kind,
                 name,
                 at=instance.store.now(),
-                by=by or this_person(),
+                by=who(by),
                 on_progress=tell,
             )
     if as_json:
         print_json({kind: name.strip(), "members": n_members})
     else:
-        who = "nobody was" if not n_members else _people(n_members)
-        screen.print(f"{kind} {name.strip()} is deleted; {who} in it. Contacts stay contacts.", markup=False)
+        were = _people(n_members) if n_members else "nobody was"
+        screen.print(f"{kind} {name.strip()} is deleted; {were} in it. Contacts stay contacts.", markup=False)
     return EXIT_OK
 
 
@@ -117,7 +118,7 @@ def put_people(
             name,
             msisdns,
             key=instance.keys.person,
-            by=by or this_person(),
+            by=who(by),
             now=instance.store.now(),
             out=out,
         )

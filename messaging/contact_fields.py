@@ -35,13 +35,18 @@ def check_value(name: str, value: str) -> str:
         )
     if len(value) > LONGEST_VALUE:
         raise BadField(f"{name}: {len(value):,} characters are too many; up to {LONGEST_VALUE:,} are kept.")
-    if "\0" in value or any("\ud800" <= char <= "\udfff" for char in value):
-        raise BadField(f"{name}: the value holds bytes that are no text; write it in UTF-8.")
+    check_text(name, value)
     if name == "language":
         return _language(value.strip())
     if name == "time_zone":
         return _time_zone(value.strip())
     return value
+
+
+def check_text(what: str, text: str | None) -> None:
+    """Raises BadField for what no store keeps as text: a terminal of another encoding passes bytes on as they are."""
+    if text is not None and ("\0" in text or any("\ud800" <= char <= "\udfff" for char in text)):
+        raise BadField(f"{what}: it holds bytes that are no text; write it in UTF-8.")
 
 
 def _language(value: str) -> str:

@@ -77,6 +77,8 @@ def list_id(connection: Connection, kind: Kind, name: str) -> int:
 
 def find_list(connection: Connection, kind: Kind, name: str) -> int | None:
     """The number of a list; None when there is none of this name."""
+    if any(map(_is_control, name)):  # also what a driver could not even ask for
+        return None
     asked = {"kind": kind, "name": _composed(name)}
     return connection.execute(_statement("find"), asked).scalar_one_or_none()
 

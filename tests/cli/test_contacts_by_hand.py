@@ -207,6 +207,12 @@ def test_a_tag_is_made_by_its_first_use_and_a_list_is_not():
         (f"show {BOB}", "+4474…457 is no contact and never was"),
         (f"show {ANN} --tag vip", "not both"),
         ("show --list Sprnig", "there is no list 'Sprnig'"),
+        ("show --list caf\udce9", "there is no list"),
+        ("show --search caf\udce9", "--search: it holds bytes that are no text"),
+        (f"edit {ANN} --set a=b --by caf\udce9", "--by: it holds bytes that are no text"),
+        (f"add {BOB} --consent yes --evidence caf\udce9", "--evidence: it holds bytes that are no text"),
+        (f"add {BOB} --set city=caf\udce9", "city: it holds bytes that are no text"),
+        (f"add {BOB} --tag caf\udce9", "the name of a tag"),
     ],
 )  # fmt: skip
 def test_what_makes_no_sense_is_one_sentence_without_anybodys_number(words, said):
@@ -227,6 +233,8 @@ def test_what_makes_no_sense_is_one_sentence_without_anybodys_number(words, said
         ("delete vip", "there is no tag 'vip'"),
         ("show vip", "there is no tag 'vip'"),
         ("members vip", "there is no tag 'vip'"),
+        ("add caf\udce9", "the name of a tag"),
+        ("add vip --description caf\udce9", "--description: it holds bytes"),
     ],
 )
 def test_nobody_is_listed_unless_all_of_it_makes_sense(words, said):

@@ -23,7 +23,7 @@ from data.contacts.lists import UnknownList, all_lists, make_list
 from data.contacts.records import Wanted, find_contacts, read_contact
 from data.contacts.standing import read_standings
 from data.store.tables import contacts
-from data.suppressions import Suppression, suppress
+from data.suppressions import Suppression, lift_suppression, suppress
 from messaging.contact_fields import BadField
 from messaging.one_number import parse_number
 from messaging.sealed import person_key
@@ -168,6 +168,8 @@ def test_whoever_was_forgotten_is_not_stored_again(house):
     with pytest.raises(WasForgotten, match=r"^\+4474…456 asked to be forgotten"):
         add(house, fields={"city": "Leeds"})
     assert (stored(house), history(house)) == (None, [])
+    lift_suppression(house.store, entry.person_key, "", by="eve", why="came back", now=6.0)
+    assert add(house).contact.msisdn == ANN
 
 
 def test_an_edit_sets_some_fields_takes_others_and_tells_both(house):
