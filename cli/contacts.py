@@ -191,16 +191,15 @@ def show_some(
         found = find_contacts(connection, wanted, most=most + 1)
         standings = read_standings(connection, [one.person_key for one in found[:most]])
     if as_json:
-        print_json(
-            [
-                {
-                    **contact_as_dict(one),
-                    "left_out": standings[one.person_key].why_not(one, purpose),
-                    "has_said_yes": standings[one.person_key].has_said_yes(purpose),
-                }
-                for one in found[:most]
-            ]
-        )
+        told = [
+            {
+                **contact_as_dict(one),
+                "left_out": standings[one.person_key].why_not(one, purpose),
+                "has_said_yes": standings[one.person_key].has_said_yes(purpose),
+            }
+            for one in found[:most]
+        ]
+        print_json({"contacts": told, "is_all": len(found) <= most})
         return EXIT_OK
     if not found:
         screen.print("no contact is so; `tidings contacts import` brings many, `tidings contacts add` one.")
