@@ -7,7 +7,6 @@ weakest *yes*, older than any *no*, or a *no* of this moment: what nobody dated 
 
 from __future__ import annotations
 
-import re
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from functools import cache
@@ -21,6 +20,7 @@ import sqlalchemy as sa
 
 from data.ledger.locking import lock_ledger
 from data.sql import sql
+from data.store.bulk import insert_many
 from data.suppressions import WITHDRAWN, Suppression, lift_withdrawals, purpose_scope, record_suppressions
 
 if TYPE_CHECKING:
@@ -159,7 +159,7 @@ def _record(connection: Connection, entries: Sequence[ConsentEntry], now: float)
     if rows:
         # In the order of the indexes: so a slice touches each of their pages once.
         in_order = sorted([_stored(row, now) for row in rows], key=itemgetter(0))
-        connection.exec_driver_sql(_driver_text("consents/insert", connection.dialect.name), in_order)
+        insert_many(connection, "consents/insert", in_order)
     _suppress(connection, changed, now)
     return len(rows)
 
@@ -280,8 +280,3 @@ def _of_people(name: str, connection: Connection) -> sa.TextClause:
 @cache
 def _statement(name: str) -> sa.TextClause:
     return sa.text(sql(name))
-
-
-@cache
-def _driver_text(name: str, dialect: str) -> str:
-    return re.sub(r":(\w+)", "?" if dialect == "sqlite" else "%s", sql(name))

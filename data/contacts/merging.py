@@ -7,7 +7,6 @@ sending run gets the writer between two.
 
 from __future__ import annotations
 
-import re
 import time
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
@@ -22,6 +21,7 @@ from data.consents import ConsentEntry, record_consents
 from data.contacts.lists import add_members
 from data.ledger.locking import lock_ledger
 from data.sql import sql
+from data.store.bulk import execute_many, insert_many
 from messaging.incoming import STANDARD, hashes
 
 if TYPE_CHECKING:
@@ -147,17 +147,22 @@ class Merging:
         self._now = now
         self._pause = pause
         self._n_rows = FIRST_SLICE
+        self._ended_s, self._to_wait_s = (
+            0.0,
+            0.0,
+        )  # the last transaction, and how long the next one is to wait then
 
     def merge(self, people: pl.DataFrame) -> Iterator[Merged]:
         """Merge people into the store, in transactions of their own; tells of each. people: INCOMING, each person once."""
         hashed = people.with_columns(self._what.hashes(people))
         to_merge = self._to_merge(hashed)
         yield Merged(n_same=people.height - to_merge.height)
-        waiting = [Row._make(row) for row in to_merge.select(Row._fields).rows()]
-        while waiting:
-            n = self._n_rows
-            yield self._merge_slice(waiting[:n])
-            del waiting[:n]
+        for some in to_merge.select(Row._fields).iter_slices(LONGEST_SLICE):
+            waiting = [Row._make(row) for row in some.rows()]
+            while waiting:
+                n = self._n_rows
+                yield self._merge_slice(waiting[:n])
+                del waiting[:n]
 
     def _to_merge(self, hashed: pl.DataFrame) -> pl.DataFrame:
         """Those whose row the store does not have already, or who are missing from a list."""
@@ -168,25 +173,35 @@ class Merging:
             "n_lists": len(self._what.lists),
         }
         with self._store.read.connect() as connection:
+            _look_up_by_index(connection)
             keys = connection.execute(_statement("to_merge", connection), asked).scalars().all()
         if len(keys) == hashed.height:
             return hashed
         return hashed.filter(pl.col("person_key").is_in(pl.Series(keys, dtype=pl.String).implode()))
 
     def _merge_slice(self, rows: Sequence[Row]) -> Merged:
+        self._give_way()
         with self._store.write.begin() as connection:
-            began = time.perf_counter()  # once it is its turn
+            began_s = time.perf_counter()  # once it is its turn
             done = merge_rows(connection, rows, self._what, now=self._now())
-        took = time.perf_counter() - began
-        fitting = int(len(rows) * SLICE_S / max(took, 0.001))
+        self._ended_s = time.perf_counter()
+        took_s = self._ended_s - began_s
+        self._to_wait_s = max(SHORTEST_PAUSE_S, PAUSE_PER_S * took_s)
+        fitting = int(len(rows) * SLICE_S / max(took_s, 0.001))
         self._n_rows = min(max(fitting, 100), 2 * self._n_rows, LONGEST_SLICE)
-        self._pause(max(SHORTEST_PAUSE_S, PAUSE_PER_S * took))
         return done
+
+    def _give_way(self) -> None:
+        """Let others write; what was prepared since the last transaction is time enough, or a part of it."""
+        left_s = self._ended_s + self._to_wait_s - time.perf_counter()
+        if left_s > 0:
+            self._pause(left_s)
 
 
 def merge_rows(connection: Connection, rows: Sequence[Row], what: Import, *, now: float) -> Merged:
     """Merge rows inside the caller's transaction of the write engine. rows: each person once."""
     _lock(connection, writes_ledger=any(row.is_given is not None for row in rows))
+    _look_up_by_index(connection)
     stored = _stored(connection, rows)
     known = [row for row in rows if row.person_key in stored]
     newcomers, forgotten = _without_forgotten(
@@ -229,6 +244,11 @@ def _lock(connection: Connection, *, writes_ledger: bool) -> None:
     connection.execute(_statement("lock", connection))
 
 
+def _look_up_by_index(connection: Connection) -> None:
+    if connection.dialect.name != "sqlite":
+        connection.execute(_statement("by_index", connection))
+
+
 def _stored(connection: Connection, rows: Sequence[Row]) -> dict[str, Any]:
     found = connection.execute(_statement("of_people", connection), _asked(rows)).all()
     return {contact.person_key: contact for contact in found}
@@ -255,7 +275,7 @@ def _insert(connection: Connection, newcomers: Sequence[Row], what: Import, now:
     inserted = [
         (number, *row[:_N_STORED], now, now, what.by) for number, row in zip(numbers, newcomers, strict=True)
     ]
-    _execute_many(connection, "insert_imported", inserted)
+    insert_many(connection, "contacts/insert_imported", inserted)
     return numbers
 
 
@@ -293,10 +313,10 @@ def _change(
                 row.source_hash, now, what.by, contact.contact,
             )
         )  # fmt: skip
-        changes.append((row.person_key, now, what.by, orjson.dumps(told).decode()))
-    _execute_many(connection, "update_imported", updates)
-    _execute_many(connection, "insert_imported_change", changes)
-    _execute_many(connection, "note_row", same)
+        changes.append((row.person_key, now, what.by, "imported", orjson.dumps(told).decode()))
+    execute_many(connection, "contacts/update_imported", updates)
+    insert_many(connection, "contacts/insert_imported_change", changes)
+    execute_many(connection, "contacts/note_row", same)
     return len(updates)
 
 
@@ -321,13 +341,7 @@ def _asked(rows: Sequence[Row]) -> dict[str, str]:
     return {"person_keys": orjson.dumps([row.person_key for row in rows]).decode()}
 
 
-def _execute_many(connection: Connection, name: str, rows: Sequence[tuple[Any, ...]]) -> None:
-    """As the driver takes it: SQLAlchemy's own handling of parameters costs more than writing them."""
-    if rows:
-        connection.exec_driver_sql(_driver_text(name, connection.dialect.name), list(rows))
-
-
-_ONLY_ON_POSTGRESQL = {"lock", "free"}
+_ONLY_ON_POSTGRESQL = {"lock", "free", "by_index"}
 _WITH_JSON = {"to_merge", "of_people", "forgotten"}
 
 
@@ -340,8 +354,3 @@ def _statement(name: str, connection: Connection) -> sa.TextClause:
 def _text(name: str) -> sa.TextClause:
     text = sa.text(sql(f"contacts/{name}"))
     return text.bindparams(sa.bindparam("lists", expanding=True)) if name.startswith("to_merge") else text
-
-
-@cache
-def _driver_text(name: str, dialect: str) -> str:
-    return re.sub(r":(\w+)", "?" if dialect == "sqlite" else "%s", sql(f"contacts/{name}"))
