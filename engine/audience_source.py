@@ -37,14 +37,8 @@ def open_people(
         kind, name = audience.stored
         if store is None:
             raise SourceError(f"{name}: a {kind} is known to a store only, and there is none.")
-        needs_yes = campaign.consent is not None and campaign.consent.basis == "recorded"
         with open_stored_contacts(
-            store,
-            kind,
-            name,
-            purpose=campaign.purpose if needs_yes else None,
-            now=store.now(),
-            rows_per_chunk=rows_per_chunk,
+            store, kind, name, now=store.now(), rows_per_chunk=rows_per_chunk
         ) as stored:
             yield stored, stored
         return

@@ -4,12 +4,12 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-import polars as pl
-
-from messaging.consents import attested, recorded, says_no, says_yes
+from messaging.consents import attested, recorded
 from messaging.errors import TidingsError
 
 if TYPE_CHECKING:
+    import polars as pl
+
     from data.given_consents import GivenConsents
     from messaging.campaign import Campaign, Consent
 
@@ -30,8 +30,8 @@ def require_consent(campaign: Campaign, *, is_simulated: bool) -> None:
 class RestingOn:
     """What a campaign's messages rest on, contact by contact.
 
-    row_source: the source and its column, in words; None: the contacts are stored ones, and bring what they have agreed
-    to. given: asked for those whose row says nothing that is clear.
+    row_source: the source and its column, in words; None: the contacts are stored ones, and no row of theirs says
+    anything.
     """
 
     def __init__(self, consent: Consent | None, *, row_source: str | None, given: GivenConsents) -> None:
@@ -44,9 +44,5 @@ class RestingOn:
         """contacts: CONTACTS + person_key. Returns them + CONSENT_OF_A_MESSAGE."""
         if not self.needs_yes:
             return attested(contacts, self._note)
-        if self._row_source is None:
-            return recorded(contacts, row_source=None)
-        says_nothing = contacts.filter(~(says_yes(contacts["consent"]) | says_no(contacts["consent"])))
-        given = self._given.among(says_nothing["person_key"])
-        known = contacts.join(given, on="person_key", how="left", maintain_order="left")
-        return recorded(known, row_source=self._row_source)
+        given = self._given.of(contacts["person_key"])
+        return recorded(contacts.hstack(given.get_columns()), row_source=self._row_source)

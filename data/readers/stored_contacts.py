@@ -7,7 +7,7 @@ otherwise, has the type NO_LONGER_VALID and leaves its person out.
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any, Literal
 
@@ -19,6 +19,7 @@ from data.readers.grid import filled_cells
 from data.segments import compile_within, find_segment
 from data.spool import ROWS_OF_A_CHUNK, Spool, chunks_of
 from data.sql import sql
+from data.store.plain_rows import plain_rows
 from data.store.snapshot import one_snapshot
 from messaging.columns import Columns
 from messaging.errors import SourceError
@@ -45,13 +46,8 @@ _AS_STORED = pl.Schema(
         "language": pl.String,
         "time_zone": pl.String,
         "attributes": pl.String,
-        "consent_source": pl.String,
-        "consent_at": pl.Float64,
-        "consent_evidence": pl.String,
     }
 )
-# A consent that is given or withdrawn between two starts makes no other source of it: the first of them went to the
-# same people, and `repeat_after` asks for that.
 _CONTENT = ("msisdn", "external_id", *FIELDS, "attributes")
 _ROWS_AT_ONCE = 25_000  # what the fingerprint is taken of at a time, so it never changes
 
@@ -75,7 +71,7 @@ class StoredContacts:
         name: str,
         rows_per_chunk: int = ROWS_OF_A_CHUNK,
     ) -> None:
-        self._fetch = _fetcher(rows)
+        self._rows = rows
         self._attributes = list(attributes)
         self._rows_per_chunk = rows_per_chunk
         self._digest = hashlib.sha256()
@@ -88,7 +84,7 @@ class StoredContacts:
         self.n_rows = 0
 
     def contacts(self) -> Iterator[pl.DataFrame]:
-        """CONTACTS + person_key + the fields and attributes + consent_source, consent_at and consent_evidence of a yes.
+        """CONTACTS + person_key + the fields and attributes. Nobody has a consent: what they agreed to is stored apart.
 
         Raises SourceError when nobody is among them.
         """
@@ -107,7 +103,7 @@ class StoredContacts:
         return self._digest.hexdigest()
 
     def _pieces(self) -> Iterator[pl.DataFrame]:
-        while rows := self._fetch(_ROWS_AT_ONCE):
+        for rows in plain_rows(self._rows, _ROWS_AT_ONCE):
             piece = pl.DataFrame(rows, schema=_AS_STORED, orient="row")
             _add_content(self._digest, piece.select(_CONTENT))
             yield piece
@@ -116,16 +112,14 @@ class StoredContacts:
     def _as_contacts(self, stored: pl.DataFrame, first: int) -> pl.DataFrame:
         numbers = _numbers(stored)
         rows = pl.int_range(first, first + stored.height, dtype=pl.UInt32, eager=True).alias("source_row")
-        has_agreed = pl.col("consent_source").is_not_null()
         taken = stored.with_columns(
             rows,
             *numbers.get_columns(),
             *_filled("external_id", *FIELDS),
-            consent=pl.when(has_agreed).then(pl.lit("yes")),
+            consent=pl.lit(None, dtype=pl.String),
         )
         attributes = self._decoded(stored["attributes"])
-        others = ("person_key", "consent_source", "consent_at", "consent_evidence")
-        return taken.select(*CONTACTS, *FIELDS).hstack(attributes).hstack(taken.select(others).get_columns())
+        return taken.select(*CONTACTS, "person_key", *FIELDS).hstack(attributes)
 
     def _decoded(self, attributes: pl.Series) -> list[pl.Series]:
         if not self._attributes:
@@ -146,43 +140,28 @@ def open_stored_contacts(
     kind: Kind,
     name: str,
     *,
-    purpose: str | None,
     now: float,
     rows_per_chunk: int = ROWS_OF_A_CHUNK,
 ) -> Iterator[StoredContacts]:
     """Everybody who is in it at this instant; who writes meanwhile neither waits nor is seen.
 
-    purpose: whose consents are read too; None: none are. Who has withdrawn one is suppressed, as in any source.
     Raises UnknownList and UnknownSegment, which name those there are.
     """
     with one_snapshot(store) as connection:
         attributes = _attributes(connection)
-        with _rows(connection, kind, name, purpose, now) as rows:
+        with _rows(connection, kind, name, now) as rows:
             yield StoredContacts(rows, attributes, kind=kind, name=name, rows_per_chunk=rows_per_chunk)
 
 
-def _rows(
-    connection: Connection, kind: Kind, name: str, purpose: str | None, now: float
-) -> CursorResult[Any]:
-    put_in = {"given": sql("stored_contacts/nobody_asked" if purpose is None else "stored_contacts/given")}
-    asked: dict[str, Any] = {} if purpose is None else {"purpose": purpose}
+def _rows(connection: Connection, kind: Kind, name: str, now: float) -> CursorResult[Any]:
     if kind == "segment":
         compiled = compile_within(connection, find_segment(connection, name).filter, now=now)
-        put_in["where"] = compiled.where
-        asked |= compiled.parameters
+        text = sql("stored_contacts/of_segment").format(where=compiled.where)
+        asked = compiled.parameters
     else:
-        asked["list"] = list_id(connection, kind, name)
-    of = "stored_contacts/of_segment" if kind == "segment" else "stored_contacts/of_list"
-    text = sa.text(sql(of).format(**put_in))
-    return connection.execution_options(stream_results=True).execute(text, asked)
-
-
-def _fetcher(rows: CursorResult[Any]) -> Callable[[int], list[Any]]:
-    """Past SQLAlchemy where it has put nothing aside yet: its rows cost as much again as reading them does."""
-    if rows.context.dialect.name == "sqlite":
-        cursor: Any = rows.cursor
-        return lambda n: list(cursor.fetchmany(n))
-    return lambda n: [tuple(row) for row in rows.fetchmany(n)]
+        text = sql("stored_contacts/of_list")
+        asked = {"list": list_id(connection, kind, name)}
+    return connection.execution_options(stream_results=True).execute(sa.text(text), asked)
 
 
 def _attributes(connection: Connection) -> dict[str, str]:

@@ -1,4 +1,4 @@
--- stored_contacts/of_list · grain: one row per contact in a list or tag, in contact order · {given}: given, or nobody_asked
+-- stored_contacts/of_list · grain: one row per contact in a list or tag, in contact order
 select
     contacts.person_key,
     contacts.msisdn,
@@ -8,12 +8,8 @@ select
     contacts.last_name,
     contacts.language,
     contacts.time_zone,
-    contacts.attributes,
-    given.source as consent_source,
-    case when given.at > 0 then given.at end as consent_at,
-    given.evidence as consent_evidence
+    contacts.attributes
 from list_members
 join contacts on contacts.contact = list_members.contact
-{given}
 where list_members.list = :list
 order by list_members.contact;

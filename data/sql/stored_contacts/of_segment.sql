@@ -1,4 +1,4 @@
--- stored_contacts/of_segment · grain: as of_list, of the contacts that pass a filter · {where}: data.segment_sql
+-- stored_contacts/of_segment · grain: one row per contact that passes a filter, in contact order · {where}: data.segment_sql
 select
     contacts.person_key,
     contacts.msisdn,
@@ -8,11 +8,7 @@ select
     contacts.last_name,
     contacts.language,
     contacts.time_zone,
-    contacts.attributes,
-    given.source as consent_source,
-    case when given.at > 0 then given.at end as consent_at,
-    given.evidence as consent_evidence
+    contacts.attributes
 from contacts
-{given}
 where {where}
 order by contacts.contact;

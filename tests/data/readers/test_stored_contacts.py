@@ -32,7 +32,7 @@ def store(request, tmp_path):
 
 def read(store, name="customers", kind="list", **more):
     """The contacts as one frame, and the source when it was read."""
-    asked = {"purpose": None, "now": AT, **more}
+    asked = {"now": AT, **more}
     with open_stored_contacts(store, kind, name, **asked) as source:
         return pl.concat([*source.contacts()]), source
 
@@ -86,29 +86,11 @@ def test_a_segment_holds_whoever_passes_its_filter(store):
     people = [{**ANN, "attributes": {"city": "Leeds"}}, {**BOB, "attributes": {"city": "York"}}, ZOE]
     store_people(store, KEY, people)
     save_segment(store, "north", parse_filter({"all": [{"field": "city", "is": "York"}]}), now=AT, by="Ann")
-    say(store, KEY, BOB["msisdn"], yes=True, at=7.0)
-    frame, source = read(store, "north", "segment", purpose="marketing")
-    assert frame.select("msisdn", "consent", "consent_at").rows() == [(BOB["msisdn"], "yes", 7.0)]
+    frame, source = read(store, "north", "segment")
+    assert frame["msisdn"].to_list() == [BOB["msisdn"]]
     assert source.read_as == "stored segment"
     with pytest.raises(UnknownSegment):
         read(store, "south", "segment")
-
-
-def test_the_consent_to_the_purpose_is_read_with_its_source_time_and_evidence(store):
-    store_people(store, KEY, [ANN, BOB, ZOE], to="customers")
-    say(store, KEY, ANN["msisdn"], yes=True, at=1_700_000_000.0)
-    say(store, KEY, BOB["msisdn"], yes=True)  # undated
-    say(store, KEY, BOB["msisdn"], yes=True, at=5.0, purpose="news")
-    say(store, KEY, ZOE["msisdn"], yes=True, at=1.0)
-    say(store, KEY, ZOE["msisdn"], yes=False, at=2.0)
-    columns = ["consent", "consent_source", "consent_at", "consent_evidence"]
-    assert read(store, purpose="marketing")[0].select(columns).rows() == [
-        ("yes", "web shop", 1_700_000_000.0, "form 12"),
-        ("yes", "web shop", None, "form 12"),
-        (None, None, None, None),
-    ]
-    assert read(store, purpose="news")[0]["consent_at"].to_list() == [None, 5.0, None]
-    assert read(store)[0].select(columns).rows() == [(None,) * 4] * 3
 
 
 def test_a_number_that_is_none_any_more_stays_with_its_person_and_says_so(store):
@@ -141,7 +123,7 @@ def test_the_same_people_are_the_same_source_however_they_are_cut_and_whoever_ag
     assert cut.equals(whole)
     assert again.fingerprint == source.fingerprint
     say(store, KEY, people[0]["msisdn"], yes=False)
-    assert read(store, purpose="marketing")[1].fingerprint == source.fingerprint
+    assert read(store)[1].fingerprint == source.fingerprint
     with store.write.begin() as connection:
         connection.execute(sa.update(contacts).where(contacts.c.contact == last).values(first_name="Zoë"))
     assert read(store)[1].fingerprint != source.fingerprint
