@@ -26,6 +26,7 @@ LEASE_S = 10.0
 MAX_ATTEMPTS = 2
 
 WORDS = ["taken", "taken", "not yet", "refused", "busy", "taken, and the answer is lost", "lost"]
+SCOPES = ("", "sim", "Shop", "purpose:marketing")
 STEPS = [
     "claim",
     "send",
@@ -124,7 +125,7 @@ class Ledger(RuleBasedStateMachine):
             case "receive":
                 self.receive(draw(st.integers(0, N)), draw(st.sampled_from(REPORTED)))
             case "opt out":
-                self.opt_out(draw(st.integers(0, N - 1)))
+                self.opt_out(draw(st.integers(0, N - 1)), draw(st.sampled_from(SCOPES)))
             case "decide":
                 self.decide(draw(st.sampled_from(Decision)))
             case "steer":
@@ -325,9 +326,9 @@ class Ledger(RuleBasedStateMachine):
         if message.status != IN_FLIGHT:
             self._believe_receipts(message)
 
-    def opt_out(self, row: int) -> None:
+    def opt_out(self, row: int, scope: str) -> None:
         if row not in self.opted_out:
-            self.bench.opt_out(row)
+            self.bench.opt_out(row, scope)
             self.opted_out.add(row)
 
     def decide(self, decision: Decision) -> None:
