@@ -61,6 +61,13 @@ class Settings(BaseSettings):
     collect_at_most_every_s: float = Field(30, gt=0, description="between two pulls while nothing comes")
     collect_quiet_s: float = Field(600, ge=0, description="after the last new receipt, collecting ends")
 
+    hard_failures: int = Field(
+        2,
+        ge=0,
+        le=100,
+        description="texts in a row to a number that nobody has, then it is suppressed; 0: never",
+    )
+
     @field_validator("var_dir")
     @classmethod
     def _from_where_the_caller_stands(cls, value: Path) -> Path:

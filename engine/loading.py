@@ -27,6 +27,7 @@ from data.lake.files import (
 )
 from data.lake.folding import changed_behaviour, fold_messages
 from data.lake.schemas import EVENTS, RUNS
+from engine.hard_failures import suppress_unreachable
 
 if TYPE_CHECKING:
     from data.store.engine import Store
@@ -54,10 +55,19 @@ class Loaded:
     is_busy: bool = False
 
 
-def load_lake(store: Store, lake: Path, analytics: Path, *, now: float, fold_all: bool = False) -> Loaded:
+def load_lake(
+    store: Store,
+    lake: Path,
+    analytics: Path,
+    *,
+    now: float,
+    fold_all: bool = False,
+    hard_failures: int = 0,
+) -> Loaded:
     """Bring the lake and the analytics up to the store. Blocking; may be repeated at any time and after any crash.
 
     fold_all: also large runs that were folded a short while ago; for the last load of a campaign.
+    hard_failures: in a row, after which a number is suppressed (engine/hard_failures.py); 0: never.
     Raises LakeFileError when a file that the manifest names is gone.
     """
     with only_loader(lake) as is_mine:
@@ -65,7 +75,7 @@ def load_lake(store: Store, lake: Path, analytics: Path, *, now: float, fold_all
             return Loaded(is_busy=True)
         n_events, n_rows = _drain(store, lake, now)
         _merge_small_files(store, lake, now)
-        n_folded, n_waiting = _fold(store, lake, now, fold_all=fold_all)
+        n_folded, n_waiting = _fold(store, lake, now, fold_all=fold_all, hard_failures=hard_failures)
         _catch_up_on_behaviour(store, lake, now)
         if n_events or not any(file.kind == "runs" for file in manifest.named_files(store)):
             _write_runs(store, lake, now)
@@ -134,12 +144,12 @@ def _merge_small_files(store: Store, lake: Path, now: float) -> None:
     manifest.name_in_place_of(store, export, file, n_rows, [f.export for f in small], now=now)
 
 
-def _fold(store: Store, lake: Path, now: float, *, fold_all: bool) -> tuple[int, int]:
+def _fold(store: Store, lake: Path, now: float, *, fold_all: bool, hard_failures: int) -> tuple[int, int]:
     """Write the messages file of every run that is due: (folded, waiting for their turn)."""
     owed = manifest.owed_folds(store)
     due = [fold for fold in owed if fold_all or _is_due(fold, now)]
     for fold in due:
-        _fold_run(store, lake, fold, now)
+        _fold_run(store, lake, fold, now, hard_failures=hard_failures)
     return len(due), len(owed) - len(due)
 
 
@@ -150,7 +160,7 @@ def _is_due(fold: manifest.OwedFold, now: float) -> bool:
     return not 0 <= now - fold.folded_at < pause_s  # a clock that was set back keeps no run waiting
 
 
-def _fold_run(store: Store, lake: Path, fold: manifest.OwedFold, now: float) -> None:
+def _fold_run(store: Store, lake: Path, fold: manifest.OwedFold, now: float, *, hard_failures: int) -> None:
     named = manifest.named_files(store)
     planned = [lake / f.file for f in named if f.kind == "planned" and f.run == fold.run]
     if not planned:  # not frozen yet; the freeze has an event, which owes the run another fold
@@ -163,6 +173,16 @@ def _fold_run(store: Store, lake: Path, fold: manifest.OwedFold, now: float) -> 
     is_filled = fold.run not in dict(manifest.unfilled_runs(store))
     # Before the file has its name: a crash in between leaves the debt, and the same rows are written once more.
     _fill_behaviour(store, lake, fold.run, lake / file, [lake / f.file for f in earlier if is_filled])
+    suppress_unreachable(
+        store,
+        lake.parent,
+        fold.run,
+        lake / file,
+        older=[lake / f.file for f in earlier],
+        others=[lake / f.file for f in named if f.kind == "messages" and f.run != fold.run],
+        in_a_row=hard_failures,
+        now=now,
+    )
     manifest.name_fold(store, fold, file, n_rows, [f.export for f in earlier], now=now)
 
 

@@ -23,5 +23,13 @@ from tasks.workplace import this_workplace
 @discreet
 def load_analytics(*, fold_all: bool = False) -> Loaded:
     """Safe to repeat at any time: each event reaches the lake once."""
-    instance = this_workplace().instance
-    return load_lake(instance.store, instance.lake, instance.analytics, now=time.time(), fold_all=fold_all)
+    workplace = this_workplace()
+    instance = workplace.instance
+    return load_lake(
+        instance.store,
+        instance.lake,
+        instance.analytics,
+        now=time.time(),
+        fold_all=fold_all,
+        hard_failures=workplace.settings.hard_failures,
+    )

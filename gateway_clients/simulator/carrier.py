@@ -226,6 +226,8 @@ class Carrier:
         rules = self.settings
         if rules.magic_suffixes and (fixed := FATE_OF_SUFFIX.get(self._numbers[index][-4:])):
             return fixed
+        if self._undelivered_code(index) is not None:
+            return "undelivered"
         luck = chance(self.seed, "fate", self._references[index])
         if luck < rules.undelivered_share:
             return "undelivered"
@@ -234,6 +236,16 @@ class Carrier:
         if luck < rules.undelivered_share + rules.expired_share + rules.waiting_share:
             return "waiting"
         return "delivered"
+
+    def _undelivered_code(self, index: int) -> str | None:
+        """What a setting wants of this number."""
+        number = self._numbers[index]
+        found = self.settings.undelivered_suffixes
+        return next((code for suffix, code in found.items() if number.endswith(suffix)), None)
+
+    def _code(self, index: int, status: str) -> str | None:
+        told = self._undelivered_code(index) if status == "undelivered" else None
+        return told or CODES.get(status)
 
     def _is_chosen(self, purpose: str, share: float, index: int) -> bool:
         return share > 0 and chance(self.seed, purpose, self._references[index]) < share
@@ -247,7 +259,7 @@ class Carrier:
             "id": self._id(receipt.index),
             "reference": self._references[receipt.index],
             "status": receipt.status,
-            "code": CODES[receipt.status],
+            "code": self._code(receipt.index, receipt.status),
             "done_at": receipt.done_at,
         }
 
@@ -260,7 +272,7 @@ class Carrier:
             "reference": reference,
             "id": self._id(index),
             "status": status,
-            "code": CODES.get(status),
+            "code": self._code(index, status),
             "to": self._numbers[index],
             "text": self._texts[index] if index < len(self._texts) else None,
             "taken_at": self._taken_at[index],

@@ -56,6 +56,7 @@ class SimulatorSettings(BaseModel):
     reject_suffixes: dict[str, str] = Field({}, description="suffix: code")
     magic_suffixes: bool = Field(True, description="numbers that end in 9990 to 9995 have a fixed fate")
 
+    undelivered_suffixes: dict[str, str] = Field({}, description="suffix: code of the receipt")
     receipt_delay_s: float = Field(0.0, ge=0)
     undelivered_share: Share = 0.0
     expired_share: Share = 0.0
