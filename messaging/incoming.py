@@ -209,19 +209,17 @@ def _as_json(names: Mapping[str, str]) -> pl.Expr:
 
 
 def _evidence(fields: Fields) -> pl.Expr:
-    """The cell that says where to look it up, or else what was written, under the header it stands below."""
-    shown = [name for name in (fields.consent, fields.opt_out) if name is not None]
-    if fields.evidence is not None:
-        shown = [fields.evidence]
-    if not shown:
-        return _nothing(pl.String)
-    cells = [
-        pl.when(_filled(name).is_not_null()).then(
-            pl.concat_str(pl.lit(f"{fields.headers.get(name, name)}: "), _filled(name))
-        )
-        for name in shown
-    ]
-    return pl.concat_str(cells, separator="; ", ignore_nulls=True)
+    """The cell that says where to look it up, or else what was written; each under the header it stands below."""
+    said = [name for name in (fields.consent, fields.opt_out) if name is not None]
+    told = [_shown(fields.evidence, fields)] if fields.evidence is not None else []
+    if said:
+        told.append(pl.concat_str([_shown(name, fields) for name in said], separator="; ", ignore_nulls=True))
+    return pl.coalesce(told) if told else _nothing(pl.String)
+
+
+def _shown(column: str, fields: Fields) -> pl.Expr:
+    """SMS Einwilligung: ja"""
+    return pl.concat_str(pl.lit(f"{fields.headers.get(column, column)}: "), _filled(column))
 
 
 def _has_text(cells: pl.Series) -> pl.Series:

@@ -46,14 +46,15 @@ class Intake:
     def bring(
         self,
         *,
-        file: str = "people.csv",
+        file: str | None = "people.csv",
         again: bool = False,
         rows_per_chunk: int = ROWS_OF_A_CHUNK,
         name: str = "people",
         **sections: Any,
     ) -> ImportReport:
         """Import a file. sections: of the import file; those of source besides its file."""
-        source = {"file": file, "region": "GB", **sections.pop("source", {})}
+        where = {} if file is None else {"file": file}
+        source = {**where, "region": "GB", **sections.pop("source", {})}
         report = import_contacts(
             parse_import({"name": name, "source": source, **sections}),
             base=self.base,

@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+import sqlite3
 import stat
 import threading
+from contextlib import closing
 
 import polars as pl
 import pytest
 
+from data.connections import Connection, save_connection
 from data.consents import ConsentEntry, record_consents
 from data.contacts.lists import BadListName
 from data.file_lock import only_one
@@ -15,7 +18,7 @@ from data.imports import list_imports
 from data.suppressions import Suppression, suppress
 from engine.importing import ImportRunning
 from messaging.errors import SourceError
-from tests.engine.intake import counts_of, key_of
+from tests.engine.intake import KEYS, counts_of, key_of
 
 ANN, BOB, LANDLINE, DEE, LI = (
     "+447400123001", "+447400123002", "+442079460018", "+447400123004", "+447400123005",
@@ -377,3 +380,43 @@ def test_two_imports_of_the_same_people_at_once_store_each_of_them_once(intake, 
     assert sum(report.n_same for report in reports.values()) == 120
     assert len(intake.contacts()) == len(intake.members("one")) == len(intake.members("two")) == 120
     assert len(intake.consents()) == 120
+
+
+@pytest.fixture
+def crm(intake):
+    """A database with PEOPLE of its own, and a connection to it."""
+    path = intake.base / "crm.db"
+    with closing(sqlite3.connect(path)) as connection:
+        connection.execute("create table people (phone text, first_name text)")
+        connection.executemany(
+            "insert into people values (?, ?)",
+            [("07400 123001", "Ann"), ("07400 123002", "Bo\0b"), ("n/a", "Cy")],
+        )
+        connection.commit()
+    save_connection(
+        intake.store, Connection(name="crm", kind="sql", url=f"sqlite:///{path}"), sealing_key=KEYS.sealing
+    )
+    return path
+
+
+def bring_from_crm(intake, query="select phone, first_name from people", **more):
+    return intake.bring(file=None, source={"connection": "crm", "query": query}, **more)
+
+
+def test_people_come_from_a_database_and_unchanged_they_are_not_stored_again(intake, crm):
+    assert counts_of(bring_from_crm(intake)) == {"new": 2, "changed": 0, "same": 0, "double": 0, "rejects": 1}
+    assert intake.contacts() == {ANN: {"first_name": "Ann"}, BOB: {"first_name": "Bob"}}
+    assert bring_from_crm(intake).was_imported_before
+    assert bring_from_crm(intake, again=True).n_same == 2
+    assert intake.imports() == [(1, "finished"), (2, "finished")]
+
+
+def test_a_database_that_fails_half_way_has_changed_nothing(intake, crm):
+    overflows_at_its_end = (
+        "with recursive numbers(n) as (select 200000 union all select n + 1 from numbers where n < 299000) "
+        "select printf('07400 %06d', n) as phone, abs(-9223372036854775807 - (n = 299000)) as points from numbers"
+    )
+    with pytest.raises(SourceError):
+        bring_from_crm(intake, overflows_at_its_end)
+    assert intake.contacts() == {}
+    assert [state for _, state in intake.imports()] == ["failed"]
