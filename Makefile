@@ -43,7 +43,7 @@ chaos: install ## kill senders KILLS=200 times (10 minutes at most), in every ph
 bench-ledger: install ## measure what the ledger costs, beside a bare loop; writes var/bench/ledger.json
 	$(BIN)/python -m benchmarks.ledger
 
-bench-contacts: install ## measure a million messy contacts to an audience, beside Python's loop; writes var/bench/contacts.json
+bench-contacts: install ## measure a million messy contacts: to an audience, beside Python's loop, and into the store; writes var/bench/contacts.json (6 minutes)
 	$(BIN)/python -m benchmarks.contacts
 
 ci-deps: ## fetch the system and npm packages that some tests can use (Debian, as root)
