@@ -171,14 +171,14 @@ class FieldCondition(Section):
         )
         if len(given) != 1 or getattr(self, next(iter(given))) is None:
             raise ValueError(
-                f"give {self.field} one of {', '.join(_OPERATORS)} (at_least and at_most go together)"
+                f"give {self.field} one of {', '.join(OPERATORS)} (at_least and at_most go together)"
             )
         if self.at_least and self.at_most and is_number(self.at_least) != is_number(self.at_most):
             raise ValueError("at_least and at_most are both numbers, or both dates")
         return self
 
 
-_OPERATORS = ("is", "is_not", "one_of", "contains", "starts_with", "is_empty", "at_least", "at_most")
+OPERATORS = ("is", "is_not", "one_of", "contains", "starts_with", "is_empty", "at_least", "at_most")
 
 
 class Country(Section):
@@ -340,7 +340,7 @@ _KINDS: Mapping[str, type[Section]] = {
     "consent": ConsentCondition,
     "behaviour": Behaviour,
 }
-_SUBJECTS: Mapping[str, str] = {
+SUBJECTS: Mapping[str, str] = {
     **dict.fromkeys(("all", "any", "not"), "group"),
     **dict.fromkeys(("list", "not_in_list", "tag", "without_tag"), "membership"),
     "field": "field",
@@ -358,21 +358,21 @@ def _of_one_subject(value: object) -> object:
         return value
     if not isinstance(value, Mapping) or not value:
         raise ValueError('write a condition such as { list = "A" }')
-    subjects = [key for key in value if key in _SUBJECTS]
+    subjects = [key for key in value if key in SUBJECTS]
     if not subjects:
-        known = list(_SUBJECTS)
+        known = list(SUBJECTS)
         wrong = str(next(iter(value)))
         meant = nearest(wrong, known)
         hint = f"did you mean {meant}?" if meant else f"known here: {', '.join(known)}"
         raise ValueError(f"{wrong}: unknown key; {hint}")
-    if len(subjects) > 1 and _SUBJECTS[subjects[0]] != "group":
+    if len(subjects) > 1 and SUBJECTS[subjects[0]] != "group":
         raise ValueError(f"one condition at a time; put {' and '.join(subjects)} into braces of their own")
     return value
 
 
 def _kind_of(value: object) -> str | None:
     if isinstance(value, Mapping):
-        return next((_SUBJECTS[key] for key in value if key in _SUBJECTS), None)
+        return next((SUBJECTS[key] for key in value if key in SUBJECTS), None)
     return next((kind for kind, section in _KINDS.items() if type(value) is section), None)
 
 

@@ -28,6 +28,8 @@ from messaging import template_language
 from messaging.expectations import KNOWN
 from messaging.import_file import parse_import
 from messaging.quality import Quality
+from messaging.segment_filter import OPERATORS, SUBJECTS, parse_filter
+from messaging.segment_words import in_words
 from messaging.template import compile_template
 
 CHECKOUT = Path(__file__).resolve().parent.parent
@@ -190,7 +192,22 @@ def test_the_page_on_contacts_shows_import_files_that_can_be_read():
     examples = [
         block for block in blocks("toml") if block.page.name == "contacts.md" and "[source]" in block.text
     ]
-    assert [parse_import(tomllib.loads(example.text)).name for example in examples] == ["hubspot", "customers"]
+    assert [parse_import(tomllib.loads(example.text)).name for example in examples] == [
+        "hubspot",
+        "customers",
+    ]
+
+
+def test_the_page_on_contacts_shows_a_filter_that_can_be_read_and_every_condition():
+    [example] = [
+        block for block in blocks("toml") if block.page.name == "contacts.md" and "\nall = [" in block.text
+    ]
+    assert in_words(parse_filter(tomllib.loads(example.text))).startswith(
+        "in list customers, and region is north"
+    )
+    page = (CHECKOUT / "docs" / "contacts.md").read_text()
+    written = set(re.findall(r"`(\w+)(?: = [^`]*)?`", page))
+    assert {*SUBJECTS, *OPERATORS} <= written
 
 
 def test_commands_stand_in_blocks_that_are_tested():
