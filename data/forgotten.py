@@ -119,6 +119,12 @@ def read_forgotten(file: Path) -> Forgotten:
     return Forgotten(list(people.values()), found.count(None))
 
 
+def forgotten_people(store: Store) -> list[str]:
+    """Whoever must not be kept again, though a source still has them."""
+    with store.read.connect() as connection:
+        return list(connection.execute(sa.text(sql("forgotten/people"))).scalars())
+
+
 def _suppress(connection: Connection, person_keys: Sequence[str], now: float) -> None:
     entries = [
         Suppression(person_key=person, msisdn=None, reason=FORGOTTEN, source="forget")

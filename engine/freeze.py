@@ -8,12 +8,14 @@ from __future__ import annotations
 
 import shutil
 from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 import orjson
 import polars as pl
 
+from data.erasing import KEPT_OF_EXCLUDED
 from data.expectations.keeping import write_quality
 from data.files import (
     RunFolder,
@@ -23,7 +25,9 @@ from data.files import (
     write_parquet_chunks,
 )
 from data.fingerprints import file_fingerprints
+from data.forgotten import forgotten_people
 from data.runs import FrozenBatch, FrozenTwin, RunRecord, freeze_run, next_key, read_run
+from data.spool import Spool
 from data.whole_files import make_private_folder, sync_folder, write_text
 from engine.parting import write_rejects
 from engine.plan import GuardStopped
@@ -63,6 +67,7 @@ def freeze(
     if plan.stopped_by is not None:
         raise GuardStopped(plan.stopped_by)
     draft = _Draft(var_dir, run.run, plan.summary.plan_fingerprint)
+    plan = _without_forgotten(plan, forgotten_people(store), var_dir)
     try:
         _write_run_folder(plan, run.run, keys, draft.folder, quality)
         twins = draft.write_twins(lake_twins(plan, run.run))
@@ -133,6 +138,20 @@ class _Draft:
         shutil.rmtree(self._path, ignore_errors=True)
         for draft in self._twins:
             draft.unlink(missing_ok=True)
+
+
+def _without_forgotten(plan: Plan, people: list[str], var_dir: Path) -> Plan:
+    """Who asked to be forgotten is left out as a row that names nobody, for as long as a source still has them."""
+    if not people:
+        return plan
+    is_theirs = (
+        pl.col("person_key").is_in(pl.Series(people, dtype=pl.String).implode()).fill_null(value=False)
+    )
+    excluded = Spool(var_dir, schema=EXCLUDED)
+    for chunk in plan.excluded:
+        told = [name for name in chunk.columns if name not in KEPT_OF_EXCLUDED]
+        excluded.append(chunk.with_columns(pl.when(~is_theirs).then(pl.col(told))))
+    return replace(plan, excluded=excluded)
 
 
 def _key(plan: Plan, run: RunRecord, store: Store, *, again: bool) -> str:

@@ -6,6 +6,7 @@ import shutil
 import time
 
 import orjson
+import polars as pl
 import pytest
 import sqlalchemy as sa
 
@@ -242,6 +243,23 @@ def test_a_file_that_cannot_be_read_is_named_and_stops_nothing_else(lived_in):
         (lived_in.var_dir / "runs/000001/excluded.parquet").unlink()
         assert lived_in.found() == {}
         assert finish_forgetting(instance, pause_s=0).owed == []
+
+
+def test_a_source_that_still_has_her_brings_nothing_of_her_back(lived_in):
+    with lived_in.opened() as instance:
+        forget_person(instance, ANN, by="Eve")
+        run = lived_in.plan_run(instance, "again")
+        folder = lived_in.var_dir / "runs" / "000002"
+        excluded = pl.read_parquet(folder / "excluded.parquet")
+        assert excluded.filter(pl.col("msisdn").is_null()).select("source_row", "reason").rows() == [
+            (2, "suppressed"),
+            (5, "suppressed"),
+        ]
+        assert {name for name in lived_in.found() if "rejects" not in name} == set()
+        assert lived_in.balanced(instance, run.run)
+        lived_in.send(instance, run.run)
+        lived_in.load(instance)
+        assert {name for name in lived_in.found() if "rejects" not in name} == set()
 
 
 STEPS = [  # where, and how many calls of it come to their end
