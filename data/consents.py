@@ -224,9 +224,8 @@ def _suppress(
     connection: Connection, changed: Sequence[tuple[_Place, float, ConsentEntry]], now: float
 ) -> None:
     """Bring the suppressions to where these people's statements stand now."""
-    given = [
-        (person, purpose_scope(purpose), at) for (person, purpose), at, entry in changed if entry.is_given
-    ]
+    scopes = {purpose: purpose_scope(purpose) for purpose in {purpose for (_, purpose), *_ in changed}}
+    given = {(person, scopes[purpose]): at for (person, purpose), at, entry in changed if entry.is_given}
     lift_withdrawals(connection, given, now=now)
     refused = [
         Suppression(
@@ -234,7 +233,7 @@ def _suppress(
             msisdn=entry.msisdn,
             reason=WITHDRAWN,
             source=entry.source,
-            scope=purpose_scope(purpose),
+            scope=scopes[purpose],
             at=at,
         )
         for (person, purpose), at, entry in changed

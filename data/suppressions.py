@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cache
 from typing import TYPE_CHECKING, Any, TypeVar
@@ -104,18 +104,17 @@ def record_suppressions(connection: Connection, entries: Iterable[Suppression], 
     return sum(place not in known for place in first)
 
 
-def lift_withdrawals(connection: Connection, given: Sequence[tuple[str, str, float]], *, now: float) -> int:
-    """Take back what withdrawn consents had written, where somebody said yes since: (person_key, scope, when).
+def lift_withdrawals(connection: Connection, given: Mapping[_Place, float], *, now: float) -> int:
+    """Take back what withdrawn consents had written, where somebody said yes since: (person_key, scope) → when.
 
     Any other suppression stays. Returns how many were taken back.
     """
-    lifted = []
-    for chunk in _chunks(given):
-        known = _known(connection, [(person, scope) for person, scope, _ in chunk])
-        for person, scope, at in chunk:
-            stored = known.get((person, scope))
-            if stored is not None and stored.reason == WITHDRAWN and stored.at < at:
-                lifted.append((person, scope))
+    lifted = [
+        place
+        for chunk in _chunks(list(given))
+        for place, stored in _known(connection, chunk).items()
+        if place in given and stored.reason == WITHDRAWN and stored.at < given[place]
+    ]
     if lifted:
         gone = [{"person_key": person, "scope": scope} for person, scope in lifted]
         connection.execute(_statement("suppressions/delete"), gone)
@@ -200,10 +199,9 @@ class SuppressedPeople:
     def among(self, person_keys: pl.Series) -> PersonSet:
         """All of these people who are suppressed, and perhaps others."""
         if self._whole is None and self._store is not None:
-            keys = person_keys.drop_nulls().unique()
             with self._store.read.connect() as connection:
-                if len(keys) <= KEYS_PER_STATEMENT or _n_suppressions(connection) > MOST_PEOPLE_KEPT:
-                    return self._looked_up(connection, keys.to_list())
+                if len(person_keys) <= KEYS_PER_STATEMENT or _n_suppressions(connection) > MOST_PEOPLE_KEPT:
+                    return self._looked_up(connection, person_keys.drop_nulls().unique().to_list())
                 self._whole = _everybody(connection, self._scopes)
         return self._whole or PersonSet()
 
