@@ -139,8 +139,7 @@ def choose_audience(
     """
     # Beside the contacts, not among them: a source may have a column of any name.
     beside = weighed.select(pl.all().name.prefix(_BESIDE))
-    judged = _judged(
-        contacts.hstack(beside.get_columns()),
+    reasons: list[_Reason] = [
         (~_beside("is_valid"), "no_longer_valid", pl.lit(None)),
         (~_beside("is_textable"), "not_a_mobile", pl.col("number_type")),
         (~_beside("is_in_reach"), "blocked_country", pl.col("region")),
@@ -149,9 +148,12 @@ def choose_audience(
         (~_beside("may_be_texted"), "no_consent", pl.lit(None)),
         (_beside("first_at").is_not_null(), "duplicate", _row("first_at")),
         (~_is_in("region", priced_regions), "no_price", pl.col("region")),
-    )
-    people, excluded = _parted(judged)
-    return people.drop(beside.columns), excluded
+    ]
+    judged = contacts.hstack(beside.get_columns())
+    # Most people stay, so reasons are put into words only for the others.
+    is_out = judged.select(pl.any_horizontal(condition for condition, *_ in reasons).fill_null(value=False))
+    excluded = _with_reasons(judged.filter(is_out.to_series()), *_first_of(*reasons))
+    return contacts.filter(~is_out.to_series()), excluded
 
 
 def keep_readable(
@@ -186,11 +188,6 @@ def in_source_order(*frames: pl.DataFrame) -> pl.DataFrame:
 _Reason = tuple[pl.Expr, str | pl.Expr, pl.Expr]  # (condition, reason, detail)
 
 
-def _judged(people: pl.DataFrame, *reasons: _Reason) -> pl.DataFrame:
-    reason, detail = _first_of(*reasons)
-    return people.with_columns(excluded_reason=reason, excluded_detail=detail)
-
-
 def _first_of(*reasons: _Reason) -> tuple[pl.Expr, pl.Expr]:
     """Reason and detail of the first condition that is true; null where none is."""
     reason, detail = pl.lit(None, dtype=pl.String), pl.lit(None, dtype=pl.String)
@@ -204,16 +201,21 @@ def _first_of(*reasons: _Reason) -> tuple[pl.Expr, pl.Expr]:
 def _parted(judged: pl.DataFrame) -> tuple[pl.DataFrame, pl.DataFrame]:
     """Those without a reason to be left out, and the others as EXCLUDED + person_key."""
     is_out = pl.col("excluded_reason").is_not_null()
-    excluded = judged.filter(is_out).select(
+    excluded = _with_reasons(judged.filter(is_out), pl.col("excluded_reason"), pl.col("excluded_detail"))
+    return judged.filter(~is_out).drop("excluded_reason", "excluded_detail"), excluded
+
+
+def _with_reasons(left_out: pl.DataFrame, reason: pl.Expr, detail: pl.Expr) -> pl.DataFrame:
+    """EXCLUDED + person_key."""
+    return left_out.select(
         "source_row",
         "msisdn",
         "region",
         "external_id",
-        pl.col("excluded_reason").alias("reason"),
-        pl.col("excluded_detail").alias("detail"),
+        reason.alias("reason"),
+        detail.alias("detail"),
         "person_key",
     )
-    return judged.filter(~is_out).drop("excluded_reason", "excluded_detail"), excluded
 
 
 def _is_in(column: str, values: Collection[str]) -> pl.Expr:
