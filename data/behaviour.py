@@ -26,9 +26,9 @@ if TYPE_CHECKING:
 
 T = TypeVar("T")
 
-PEOPLE_PER_TRANSACTION = 10_000  # a sending run waits for none of these for long
+PEOPLE_PER_TRANSACTION = 4_000  # a sending run waits for none of these for long
 PAUSE_S = 0.05  # and writes between two
-PEOPLE_PER_STATEMENT = 5_000
+PEOPLE_PER_STATEMENT = 4_000
 REPLY_BEFORE_S = 60.0  # an answer may be stamped this long before our own note that the gateway took the text
 
 
