@@ -174,6 +174,11 @@ class PeopleByKey:
     def n_rows(self) -> int:
         return self._spool.n_rows + (0 if self._first is None else self._first.height)
 
+    @property
+    def are_parted(self) -> bool:
+        """Whether they come in another order than that of their source."""
+        return self._first is None
+
     def __iter__(self) -> Iterator[pl.DataFrame]:
         """INCOMING: some people with all their rows, in source order."""
         if self._first is not None:

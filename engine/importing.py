@@ -191,6 +191,8 @@ def _store_people(
     done, n_double, n_told = Merged(), 0, source.n_rows - reading.people.n_rows
     for people in reading.people:
         first = first_of_each(people)
+        if reading.people.are_parted:  # their order is gone, and in that of the index fewer pages are written
+            first = first.sort("person_key")
         n_double += people.height - first.height
         n_told += people.height - first.height
         for some in merging.merge(first):

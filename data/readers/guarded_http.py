@@ -76,8 +76,10 @@ class Reading:
                 line.shutdown(socket.SHUT_RDWR)
 
     def close(self) -> None:
-        for one in [*self._answers, *self._sessions]:
-            one.close()
+        for answer in list(self._answers):
+            answer.close()
+        for session in self._sessions:
+            session.close()
 
 
 @contextmanager

@@ -2,23 +2,26 @@
 
 from __future__ import annotations
 
+import contextlib
 import hashlib
+import math
 import time
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 from typing import TYPE_CHECKING, Any
 
 import polars as pl
 import sqlalchemy as sa
 
 from data.readers.grid import Digest, Grid, Piece
-from data.readers.values import as_text, rows_of_text
+from data.readers.values import as_text, columns_of_text
 from messaging.errors import SourceError
 
 if TYPE_CHECKING:
     from data.connections import Connection
 
 _ROWS_AT_ONCE = 20_000
+_TIMEOUT_S = 30.0  # of connecting
 
 
 @contextmanager
@@ -26,26 +29,42 @@ def query_grid(connection: Connection, query: str) -> Iterator[Grid]:
     """Raises SourceError, here or from the pieces, for a query that fails, at its beginning or half-way."""
     engine = sa.create_engine(_readable_url(connection), hide_parameters=True, poolclass=sa.pool.NullPool)
     deadline = time.monotonic() + connection.time_limit_s
+    digest = hashlib.sha256()
     try:
-        with engine.connect() as database:
-            _PREPARE[engine.dialect.name](database, connection.time_limit_s)
-            database.execution_options(stream_results=True, no_parameters=True)
-            rows = database.exec_driver_sql(query.strip().rstrip(";"))
-            if not rows.returns_rows:
-                raise SourceError(f"{connection.name}: the query returns no rows; write a select.")
-            header = list(rows.keys())
-            digest = hashlib.sha256()
+        with ExitStack() as open_things:
+            header, frames = _opened(connection, engine, query.strip().rstrip(";"), deadline, open_things)
             yield Grid(
                 header=header,
-                pieces=_pieces(rows, header, deadline, connection, digest),
+                pieces=_pieces(frames, deadline, connection, digest),
                 read_as=f"query, {engine.dialect.name}",
                 digest=digest,
             )
-            database.rollback()
     except sa.exc.SQLAlchemyError as error:
         raise _failed(connection, error) from None
     finally:
         engine.dispose()
+
+
+def _opened(
+    connection: Connection, engine: sa.Engine, query: str, deadline: float, open_things: ExitStack
+) -> tuple[list[str], Iterator[pl.DataFrame]]:
+    """Header and frames of text, by Arrow where that is installed and serves."""
+    if engine.dialect.name == "postgresql":
+        with contextlib.suppress(ModuleNotFoundError):
+            from data.readers.postgres_arrow import NotByArrow, open_arrow
+
+            with contextlib.suppress(NotByArrow), ExitStack() as attempt:
+                found = open_arrow(engine, query, time_limit_s=connection.time_limit_s, open_things=attempt)
+                open_things.push(attempt.pop_all())
+                return found
+    left_s = _left_s(connection, deadline)
+    database = open_things.enter_context(engine.connect())
+    _PREPARE[engine.dialect.name](database, left_s)
+    database.execution_options(stream_results=True, no_parameters=True)
+    rows = database.exec_driver_sql(query)
+    if not rows.returns_rows:
+        raise SourceError(f"{connection.name}: the query returns no rows; write a select.")
+    return list(rows.keys()), _row_by_row(rows)
 
 
 def check_url(connection: Connection) -> None:
@@ -68,6 +87,9 @@ def check_url(connection: Connection) -> None:
 
 def _readable_url(connection: Connection) -> sa.URL:
     url = sa.make_url(connection.url)
+    if url.get_backend_name() in {"postgresql", "mysql"}:
+        wait_s = math.ceil(min(_TIMEOUT_S, connection.time_limit_s))
+        url = url.update_query_dict({"connect_timeout": str(wait_s), **url.query})
     if url.drivername == "postgresql":
         return url.set(drivername="postgresql+psycopg")
     if url.get_backend_name() == "sqlite" and url.database:
@@ -100,34 +122,44 @@ _PREPARE: dict[str, Callable[[sa.Connection, float], None]] = {
 }
 
 
+def _row_by_row(rows: sa.CursorResult[Any]) -> Iterator[pl.DataFrame]:
+    while some := rows.fetchmany(_ROWS_AT_ONCE):
+        columns = [[as_text(value) for value in column] for column in zip(*some, strict=True)]
+        yield columns_of_text(columns)
+
+
 def _pieces(
-    rows: sa.CursorResult[Any],
-    header: list[str],
-    deadline: float,
-    connection: Connection,
-    digest: Digest,
+    frames: Iterator[pl.DataFrame], deadline: float, connection: Connection, digest: Digest
 ) -> Iterator[Piece]:
     """Rows are numbered as in a spreadsheet, the first one 2."""
     first = 2
     try:
-        while some := rows.fetchmany(_ROWS_AT_ONCE):
-            if time.monotonic() > deadline:
-                raise SourceError(
-                    f"{connection.name}: reading took longer than {connection.time_limit_s:,.0f} s. "
-                    "Nothing was planned; ask for less, or give the connection more time."
-                )
-            columns = [[as_text(row[place]) for row in some] for place in range(len(header))]
-            frame = rows_of_text(list(range(first, first + len(some))), columns)
-            digest.update(_bytes_of(frame))
-            yield Piece(frame)
-            first += len(some)
-    except sa.exc.SQLAlchemyError as error:
-        raise _failed(connection, error, after=first - 2) from None
-    except Exception as error:
+        for frame in frames:
+            _left_s(connection, deadline)
+            last = first + frame.height
+            numbered = frame.insert_column(
+                0, pl.int_range(first, last, dtype=pl.UInt32, eager=True).alias("source_row")
+            )
+            digest.update(_bytes_of(numbered))
+            yield Piece(numbered)
+            first = last
+    except SourceError:
+        raise
+    except Exception as error:  # noqa: BLE001
         # Drivers raise their own errors while rows are fetched, and those may quote a row.
-        if isinstance(error, SourceError):
-            raise
+        _left_s(connection, deadline)
         raise _failed(connection, error, after=first - 2) from None
+
+
+def _left_s(connection: Connection, deadline: float) -> float:
+    """Raises SourceError when the time is over."""
+    left = deadline - time.monotonic()
+    if left <= 0:
+        raise SourceError(
+            f"{connection.name}: reading took longer than {connection.time_limit_s:,.0f} s. "
+            "Nothing was planned; ask for less, or give the connection more time."
+        )
+    return left
 
 
 def _bytes_of(frame: pl.DataFrame) -> bytes:
