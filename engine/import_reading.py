@@ -94,6 +94,10 @@ class ImportReading:
     def notices(self) -> list[str]:
         """What a person should know, in sentences."""
         told = list(self.source.notices)
+        if self.request.source.region is None and self.columns.region is None and not self.people.n_rows:
+            told.append(
+                "numbers written without a country need one: --region GB, or source.region in the import file"
+            )
         if self._n_neither:
             told.append(
                 f"{self._n_neither:,} cells of {self.columns.in_words['consent']} say neither yes nor no; "

@@ -91,6 +91,12 @@ def test_consent_is_recorded_for_the_purpose_that_is_named(here):
     assert rows(here, "select distinct purpose from consents") == [("news",)]
 
 
+def test_without_a_region_people_are_told_what_is_missing(here):
+    report = told("My people.csv")
+    assert report["rejects"] == {"no_region": 3, "not_a_number": 1}
+    assert any("--region GB" in notice for notice in report["notices"])
+
+
 def test_an_import_file_is_an_import_by_itself(here):
     (here / "spring.toml").write_text('list = "Spring"\n[source]\nfile = "My people.csv"\nregion = "GB"\n')
     assert told("spring.toml")["name"] == "spring"
