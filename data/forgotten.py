@@ -33,7 +33,15 @@ FILE = "forgotten.txt"  # in the var folder
 
 _LINE = re.compile(r"([0-9a-f]{32}) \d+(?:\.\d+)?((?: d\d+:[0-9a-f]{32}| i[0-9a-f]{32})*)( back)?")
 _EVENTS_AT_ONCE = 500
-_ERASED = ("replies", "changes", "members", "contacts", "consents", "behaviour")  # members before contacts
+_ERASED = (
+    "replies",
+    "changes",
+    "members",
+    "contacts",
+    "consents",
+    "consents_before",
+    "behaviour",
+)  # members before contacts
 
 
 @dataclass(frozen=True, slots=True)
@@ -135,6 +143,8 @@ def _suppress(connection: Connection, person_keys: Sequence[str], now: float) ->
 
 
 def _erase(connection: Connection, person_keys: Sequence[str]) -> None:
+    if connection.dialect.name != "sqlite":  # first, as an import does: so neither waits for the other
+        connection.execute(sa.text(sql("contacts/lock_on_postgresql")))
     for name in _ERASED:
         _do(connection, name, person_keys)
 

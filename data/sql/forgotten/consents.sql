@@ -1,3 +1,4 @@
--- forgotten/consents · what they said, with its evidence
+-- forgotten/consents · what they said last, with its evidence
 delete from consents
-where person_key in :person_keys;
+where is_current
+  and person_key in :person_keys;
