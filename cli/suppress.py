@@ -62,7 +62,7 @@ def remove(number: str, *, region: str | None, scope: str, by: str, why: str, as
     from data.forgotten import FILE as FORGOTTEN_FILE
     from data.forgotten import let_back
     from data.owed_forgetting import read_owed
-    from data.suppressions import FORGOTTEN, lift_suppression, scope_in_words
+    from data.suppressions import EVERYWHERE, FORGOTTEN, lift_suppression, scope_in_words
     from messaging.one_number import read_number
     from messaging.sealed import person_key
 
@@ -76,7 +76,7 @@ def remove(number: str, *, region: str | None, scope: str, by: str, why: str, as
                 "this person is still being forgotten; wait until no run is open that holds them."
             )
         lifted = lift_suppression(instance.store, person, scope, by=by, why=why, now=now)
-        if lifted.reason == FORGOTTEN:
+        if lifted.reason == FORGOTTEN and scope == EVERYWHERE:
             let_back(instance.var_dir / FORGOTTEN_FILE, person, now=now)
     if as_json:
         print_json({"scope": scope, "reason": lifted.reason, "removed": 1})

@@ -24,6 +24,7 @@ if TYPE_CHECKING:
 T = TypeVar("T")
 
 EVERYWHERE = ""  # the scope that holds for every sender ID and account
+PURPOSE = "purpose:"  # how the scope of a purpose begins
 FORGOTTEN = "forgotten"  # the reason of those of whom nothing else is kept
 WITHDRAWN = "consent withdrawn"  # the only reason that a newer yes takes back (data/consents.py)
 MOST_PEOPLE_KEPT = 2_000_000  # of a list that is read whole: 200 MB while it is read, 110 MB after
@@ -75,7 +76,7 @@ class StillWithdrawn(TidingsError):
 
 def purpose_scope(purpose: str) -> str:
     """The scope of those who must not be texted for this purpose."""
-    return f"purpose:{purpose}"
+    return f"{PURPOSE}{purpose}"
 
 
 def suppress(store: Store, entries: Iterable[Suppression], now: float) -> int:
@@ -99,7 +100,12 @@ def record_suppressions(connection: Connection, entries: Iterable[Suppression], 
         entry for place, entry in first.items() if place not in known or _outranks(entry, known[place].reason)
     ]
     if new:
-        connection.execute(_statement("suppressions/insert"), [_row(entry, now) for entry in new])
+        rows = [_row(entry, now) for entry in new]
+        for row in rows:
+            everywhere = known.get((str(row["person_key"]), EVERYWHERE))
+            if everywhere is not None and everywhere.reason == FORGOTTEN:
+                row["msisdn"] = None  # of them the key alone is kept, whoever names the number again
+        connection.execute(_statement("suppressions/insert"), rows)
         connection.execute(_statement("ledger/write_event"), [_event(entry, now) for entry in new])
     return sum(place not in known for place in first)
 
@@ -130,17 +136,20 @@ def lift_suppression(
 ) -> StoredSuppression:
     """Let somebody be texted again in one scope, by decision of a person; returns what stood there.
 
-    Raises NotSuppressed, and StillWithdrawn for what only a newer consent takes back.
+    Raises NotSuppressed, and StillWithdrawn for what only a newer consent takes back: another reason may stand in the
+    place of a no that counts all the same.
     """
     with store.write.begin() as connection:
         lock_ledger(connection)
         found = {one.scope: one for one in suppressions_of(connection, person_key)}
         if scope not in found:
             raise NotSuppressed(_not_there(scope, found))
-        if found[scope].reason == WITHDRAWN:
+        if scope.startswith(PURPOSE) and (
+            found[scope].reason == WITHDRAWN or _has_said_no(connection, person_key, scope)
+        ):
             raise StillWithdrawn(
-                "consent was withdrawn, so only a newer consent takes this back: "
-                f"`tidings consent give NUMBER --purpose {scope.removeprefix('purpose:')} …`."
+                "consent was withdrawn, so first of all a newer one has to be there: "
+                f"`tidings consent give NUMBER --purpose {scope.removeprefix(PURPOSE)} …`."
             )
         gone = {"person_key": person_key, "scope": scope}
         connection.execute(_statement("suppressions/delete"), gone)
@@ -149,6 +158,11 @@ def lift_suppression(
         details = {"scope": scope, "reason": found[scope].reason, "why": why}
         log_decision(connection, who=by, what="lift suppression", details=details, now=now)
     return found[scope]
+
+
+def _has_said_no(connection: Connection, person_key: str, scope: str) -> bool:
+    asked = {"person_key": person_key, "purpose": scope.removeprefix(PURPOSE)}
+    return connection.execute(_statement("suppressions/still_withdrawn"), asked).first() is not None
 
 
 def suppressions_of(connection: Connection, person_key: str) -> list[StoredSuppression]:

@@ -180,7 +180,7 @@ def _work_off(
         forget(store, instance.var_dir / FILE, [owed.trace for owed in people], now=now)
         work.collect_ids(runs)
         waiting = [run.run for run in runs if work.erase_run(run, may_send=not run.state.is_over)]
-        work.erase_imports(_running_imports(store, instance.var_dir))
+        work.erase_imports(_running_imports(instance.var_dir))
         work.erase_lake(patience_s)
         pages = erase_pages(store, work.traces, national=national)
         if pages.n_unread:
@@ -221,15 +221,13 @@ def _log_files(store: Store, work: _Files, *, by: str, now: float) -> None:
             )
 
 
-def _running_imports(store: Store, var_dir: Path) -> list[str]:
-    """Those that somebody is at; one whose process died holds no lock."""
-    with store.read.connect() as connection:
-        names = list(connection.execute(sa.text(sql("forgotten/running_imports"))).scalars())
+def _running_imports(var_dir: Path) -> list[str]:
+    """Those that somebody is at, by their locks: the store knows of an import only once its source was read."""
     running = []
-    for name in names:
-        with only_one(var_dir / "imports" / f".{name}.lock") as is_mine:
+    for lock in sorted((var_dir / "imports").glob(".*.lock")):
+        with only_one(lock) as is_mine:
             if not is_mine:
-                running.append(name)
+                running.append(lock.stem.removeprefix("."))
     return running
 
 

@@ -8,6 +8,7 @@ from cli.consent import BadPurpose, NotYet
 from cli.main import app
 from cli.suppress import BadScope
 from cli.times import NotATime
+from data.forgotten import read_forgotten
 from data.instance import open_instance
 from data.suppressions import NotSuppressed, StillWithdrawn
 from messaging.errors import SourceError
@@ -106,6 +107,43 @@ def test_a_withdrawn_consent_is_taken_back_by_a_newer_one_only(instance):
     )  # fmt: skip
     assert (oldest["is_given"], oldest["is_current"]) == (False, False)
     assert "form 12" in ask("consent", "show", ANN).stdout
+
+
+@pytest.mark.parametrize("comes_first", ["no", "complaint"])
+def test_the_end_of_another_reason_is_not_the_end_of_a_no(instance, comes_first):
+    marketing = ("--scope", "purpose:marketing")
+    if comes_first == "no":
+        answer("consent", "withdraw", ANN, "--source", "a call")
+    ask("suppress", "add", ANN, "--reason", "complaint", *marketing)
+    if comes_first == "complaint":
+        answer("consent", "withdraw", ANN, "--source", "a call")
+    remove = ("suppress", "remove", ANN, *marketing, "--by", "Eve", "--why", "x")
+    assert isinstance(ask(*remove).exception, StillWithdrawn)
+    assert listed() == {(ANN, "purpose:marketing", "complaint")}
+    answer("consent", "give", ANN, "--source", "web form")
+    assert answer(*remove)["reason"] == "complaint"
+    assert listed() == set()
+
+
+def test_who_was_forgotten_is_let_back_by_the_end_of_what_holds_everywhere_only(instance):
+    ask("suppress", "add", ANN, "--scope", "SHOP")
+    ask("forget", ANN, "--by", "Eve", "--yes")
+    forgotten = instance.var_dir / "forgotten.txt"
+    let_in = ("suppress", "remove", ANN, "--by", "Eve", "--why", "she came back")
+    assert answer(*let_in, "--scope", "SHOP")["reason"] == "forgotten"
+    assert len(read_forgotten(forgotten).people) == 1  # a restore forgets her again
+    assert answer(*let_in)["reason"] == "forgotten"
+    assert read_forgotten(forgotten).people == []
+
+
+def test_a_list_that_has_somebody_who_was_forgotten_does_not_bring_the_number_back(instance, tmp_path):
+    file = tmp_path / "list.csv"
+    file.write_text(f"phone\n{ANN}\n{BOB}\n", encoding="utf-8")
+    ask("forget", ANN, "--by", "Eve", "--yes")
+    assert answer("suppress", "import", str(file), "--scope", "SHOP")["added"] == 2
+    answer("consent", "withdraw", ANN, "--source", "a call")
+    numbers = rows(instance, "select scope, msisdn from suppressions order by scope, msisdn")
+    assert set(numbers) == {("", None), ("SHOP", None), ("SHOP", BOB), ("purpose:marketing", None)}
 
 
 def test_an_older_yes_leaves_the_no_standing(instance):

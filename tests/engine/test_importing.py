@@ -5,19 +5,24 @@ from __future__ import annotations
 import sqlite3
 import stat
 import threading
+import time
 from contextlib import closing
 
 import polars as pl
 import pytest
+import sqlalchemy as sa
 
 from data.connections import Connection, save_connection
 from data.consents import ConsentEntry, record_consents
-from data.contacts.lists import BadListName
+from data.contacts import merging
+from data.contacts.lists import BadListName, add_members
 from data.file_lock import only_one
+from data.forgotten import forget
 from data.imports import list_imports
 from data.suppressions import Suppression, suppress
 from engine.importing import ImportRunning
 from messaging.errors import SourceError
+from messaging.traces import trace_of
 from tests.engine.intake import KEYS, counts_of, key_of
 
 ANN, BOB, LANDLINE, DEE, LI = (
@@ -420,3 +425,26 @@ def test_a_database_that_fails_half_way_has_changed_nothing(intake, crm):
         bring_from_crm(intake, overflows_at_its_end)
     assert intake.contacts() == {}
     assert [state for _, state in intake.imports()] == ["failed"]
+
+
+def test_an_import_and_a_forgetting_wait_for_each_other_one_after_the_other(people):
+    people.bring(list="Spring", again=True)
+    contact, list_no = people.rows("select contact, list from list_members order by contact")[0]
+    failed: list[Exception] = []
+
+    def forget_ann() -> None:
+        try:
+            forget(people.store, people.var_dir / "forgotten.txt", [trace_of(KEYS.person, ANN)], now=1.0)
+        except sa.exc.DBAPIError as error:
+            failed.append(error)
+
+    forgetting = threading.Thread(target=forget_ann)
+    with people.store.write.begin() as connection:
+        merging._lock(connection, writes_ledger=False)
+        forgetting.start()
+        time.sleep(0.5)  # it has come to the people themselves, where it may
+        add_members(connection, list_no, [contact], at=1.0, by="an import")
+    forgetting.join()
+    assert failed == []
+    assert ANN not in people.contacts()
+    assert ANN not in people.members("Spring")
