@@ -109,6 +109,13 @@ class Service(BaseHTTPRequestHandler):
     def busy(self):
         return self.answer(503, {}, {"Retry-After": "3600"})
 
+    def busy_until(self):
+        return self.answer(503, {}, {"Retry-After": "Fri, 31 Dec 2100 23:59:59 GMT"})
+
+    def vague(self):
+        self.server.n_failed += 1
+        return self.answer(503, {}, {"Retry-After": "soon"}) if self.server.n_failed == 1 else self.crm()
+
     def elsewhere(self):
         return self.answer(302, {}, {"Location": "http://127.0.0.2:9/"})
 

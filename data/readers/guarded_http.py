@@ -26,7 +26,8 @@ from dlt.sources.helpers.requests.retry import Client
 from requests.adapters import HTTPAdapter
 from urllib3.connection import HTTPConnection, HTTPSConnection
 from urllib3.connectionpool import HTTPConnectionPool, HTTPSConnectionPool
-from urllib3.util import parse_url
+from urllib3.exceptions import InvalidHeader
+from urllib3.util import Retry, parse_url
 
 from messaging.errors import SourceError
 
@@ -248,5 +249,8 @@ def _host_of(url: str) -> tuple[str, str, int]:
 
 
 def _wait_s(answer: requests.Response) -> float:
-    wait = answer.headers.get("Retry-After", "")
-    return float(wait) if wait.isdigit() else 0.0
+    """In seconds or as a date, as dlt will take it."""
+    try:
+        return Retry().parse_retry_after(answer.headers.get("Retry-After", ""))
+    except InvalidHeader:
+        return 0.0

@@ -130,6 +130,7 @@ def test_oauth_fetches_a_token_once_and_shows_it_to_the_service_only(crm):
         (Pages(path="/deep"), "is no JSON"),
         (Pages(path="/large"), "one page is larger than 64 MB"),
         (Pages(path="/busy"), "wait longer than the time limit"),
+        (Pages(path="/busy_until"), "wait longer than the time limit"),
     ],
 )  # fmt: skip
 def test_a_service_that_misbehaves_is_one_sentence_and_nobody_is_read(crm, pages, sentence):
@@ -139,9 +140,10 @@ def test_a_service_that_misbehaves_is_one_sentence_and_nobody_is_read(crm, pages
     assert "t0ken" not in str(error.value)
 
 
-def test_a_page_that_failed_is_asked_for_again_when_the_service_says(service, crm):
+@pytest.mark.parametrize("path", ["/recovering", "/vague"])
+def test_a_page_that_failed_is_asked_for_again_when_the_service_says(service, crm, path):
     began = time.monotonic()
-    _, rows = everybody(crm, replace(CONTACTS, path="/recovering"))
+    _, rows = everybody(crm, replace(CONTACTS, path=path))
     assert rows == EVERYBODY
     assert time.monotonic() - began >= 1
     assert len(service.asked) == 4
@@ -150,6 +152,14 @@ def test_a_page_that_failed_is_asked_for_again_when_the_service_says(service, cr
 def test_a_service_that_gives_a_byte_now_and_then_is_left_at_the_time_limit(service, crm):
     with pytest.raises(SourceError, match=r"reading took longer than 1 s"):
         everybody(replace(crm, time_limit_s=1.0), Pages(path="/slow"))
+
+
+def test_an_encrypted_line_is_hung_up_at_the_time_limit_too(certificate, monkeypatch):
+    monkeypatch.setenv("SSL_CERT_FILE", str(certificate))
+    with serving(certificate) as server:
+        crm = Connection(name="hubspot", kind="http", url=server.url, may_be_private=True, time_limit_s=2.0)
+        with pytest.raises(SourceError, match=r"reading took longer than 2 s"):
+            everybody(crm, Pages(path="/slow"))
 
 
 def test_a_redirect_within_the_host_is_followed(crm):
