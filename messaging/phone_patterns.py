@@ -113,7 +113,7 @@ def match_digits(
 @cache
 def _ascii_of() -> dict[str, str]:
     """What people type instead of ASCII: other scripts' digits, dashes, wide brackets and spaces."""
-    others = (char for char in map(chr, range(0x80, 0x20000)) if unicodedata.category(char) == "Nd")
+    others = (char for char in map(chr, range(0x80, 0x20000)) if char.isdecimal())
     separators = dict.fromkeys("‐‑‒–—―−ー－／\u00a0\u00ad\u200b\u2060\u3000（）［］．", "-")
     return {char: str(unicodedata.digit(char)) for char in others} | separators | {"＋": "+"}
 

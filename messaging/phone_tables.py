@@ -5,8 +5,8 @@ guessed but read off the patterns (messaging.plan_automaton): a table holds only
 as messaging.phone_patterns says it of one such number. All else stays undecided.
 
 A plan is how digits are read: those behind one country code, or those dialled within one region. The numbers of a plan
-that share their length and first digit are of one kind, and have a shelf: a place for each of the 100,000 ways in which
-five more digits can stand. It is made once so many of them have come that it pays.
+that share their length and first two digits are of one kind, and have a shelf: a place for each of the 10,000 ways in
+which four more digits can stand. It is made once so many of them have come that it pays.
 """
 
 from __future__ import annotations
@@ -29,12 +29,13 @@ from phonenumbers import (
 from messaging.phone_patterns import country_codes, match_patterns
 from messaging.plan_automaton import PlanAutomaton
 
-FEWEST_NUMBERS_OF_A_SHELF = 2_000
+FEWEST_NUMBERS_OF_A_SHELF = 1_000
 
 _FEWEST_DIGITS, _MOST_DIGITS = 3, 19  # as many fit into 64 bits
 _N_LOOKED_AT = 6
-_PLACES = 10 ** (_N_LOOKED_AT - 1)
-_MOST_SHELVES = 128  # of 200 kB
+_N_OF_A_KIND = 2
+_PLACES = 10 ** (_N_LOOKED_AT - _N_OF_A_KIND)
+_MOST_SHELVES = 1_000  # of 20 kB
 _POWERS = pl.Series([10**n for n in range(20)], dtype=pl.UInt64)
 _DESCRIBED = (
     "general_desc", "fixed_line", "mobile", "premium_rate", "toll_free", "shared_cost", "voip", "personal_number",
@@ -42,7 +43,8 @@ _DESCRIBED = (
 )  # fmt: skip
 
 _PLANS = [None, *sorted(REGIONS_OF), *sorted(SUPPORTED_REGIONS)]  # None: there is no such country code
-_KINDS_OF_A_PLAN = (_MOST_DIGITS + 1) * 10
+_KINDS_OF_A_LENGTH = 10**_N_OF_A_KIND
+_KINDS_OF_A_PLAN = (_MOST_DIGITS + 1) * _KINDS_OF_A_LENGTH
 
 # What a shelf says of a number: how many of its digits stand before the national number, and the rest of VERDICTS.
 _SAYINGS = pl.Schema(
@@ -52,7 +54,7 @@ _UNDECIDED = 0  # the first saying
 
 
 def _as_asked(numbers: pl.DataFrame, region: str | None) -> pl.DataFrame:
-    """i; what is left of the number behind a country code, and its digits; its kind; the five digits after the first."""
+    """i; what is left of the number behind a country code, and its digits; its kind; the four digits after the first two."""
     written, number = numbers["written"], numbers["number"]
     is_foreign = written.str.starts_with("+")
     n_digits = written.str.len_bytes().cast(pl.Int32) - is_foreign.cast(pl.Int32)
@@ -70,13 +72,13 @@ def _as_asked(numbers: pl.DataFrame, region: str | None) -> pl.DataFrame:
     n_digits = n_digits - _lengths_by_head().gather(head).zip_with(is_foreign, nothing)
     number = number % _power(n_digits)
     first = _leading(number, n_digits, _N_LOOKED_AT)
-    kind = (plan * _KINDS_OF_A_PLAN + n_digits * 10 + first // _PLACES).zip_with(is_fit, nothing)
+    kind = plan * _KINDS_OF_A_PLAN + n_digits * _KINDS_OF_A_LENGTH + first // _PLACES
     return pl.DataFrame(
         {
             "i": numbers["i"],
             "number": number,
             "n_digits": n_digits,
-            "kind": kind.cast(pl.UInt32),
+            "kind": kind.zip_with(is_fit, nothing).cast(pl.UInt32),
             "ahead": (first % _PLACES).cast(pl.UInt32),
         }
     )
@@ -134,24 +136,23 @@ class _Shelves:
         words = [self.sayings[name].gather(said) for name in ("region", "number_type", "rule")]
         return pl.DataFrame([decided["i"], ("+" + e164.cast(pl.String)).alias("e164"), *words])
 
-    def with_shelf(self, kind: int) -> _Shelves:
-        """One more, for a kind of number that has none."""
-        told = list(_told(kind))
-        new = list(dict.fromkeys(saying for _, saying in told if saying))
-        numbers = {saying: number for number, saying in enumerate(new, start=self.sayings.height)}
+    def with_shelves(self, told: dict[int, list[_Told]]) -> _Shelves:
+        """More of them. told: of kinds of numbers that have none, all that is known."""
+        sayings = dict.fromkeys(saying for of_a_kind in told.values() for _, saying in of_a_kind if saying)
+        numbers = {saying: number for number, saying in enumerate(sayings, start=self.sayings.height)}
+        fronts = [one for of_a_kind in told.values() for one in of_a_kind]
         said = pl.DataFrame(
             {
-                "saying": [numbers[saying] if saying else _UNDECIDED for _, saying in told],
-                "n": [10 ** (_N_LOOKED_AT - len(front)) for front, _ in told],
+                "saying": [numbers[saying] if saying else _UNDECIDED for _, saying in fronts],
+                "n": [10 ** (_N_LOOKED_AT - len(front)) for front, _ in fronts],
             },
             schema={"saying": pl.UInt16, "n": pl.UInt32},
         ).select(pl.col("saying").repeat_by("n").explode())
-        shelf_of = self.shelf_of.clone()
-        shelf_of[kind] = len(self.said) // _PLACES
+        n_before = len(self.said) // _PLACES
         return _Shelves(
-            shelf_of,
+            self.shelf_of.clone().scatter(list(told), range(n_before, n_before + len(told))),
             pl.concat([self.said, said.to_series()]).rechunk(),
-            pl.concat([self.sayings, pl.DataFrame(new, schema=_SAYINGS, orient="row")]).rechunk(),
+            pl.concat([self.sayings, pl.DataFrame(list(sayings), schema=_SAYINGS, orient="row")]).rechunk(),
         )
 
 
@@ -187,39 +188,49 @@ class PhoneTables:
         """All shelves; those among them that pay from now on."""
         shelves = self._shelves
         without = kinds.filter(shelves.shelf_of.gather(kinds) == 0).rename("kind").value_counts(name="n")
+        pays: dict[int | str, list[int]] = {}
         for kind, n in without.sort("kind").iter_rows():
             self._n_came[kind] += n
-            is_room = len(shelves.said) <= _MOST_SHELVES * _PLACES
-            if is_room and self._n_came[kind] >= self._fewest and _has_shelf(kind):
-                shelves = shelves.with_shelf(kind)
+            of = _PLANS[kind // _KINDS_OF_A_PLAN]
+            if of is not None and self._n_came[kind] >= self._fewest and _has_shelf(kind):
+                pays.setdefault(of, []).append(kind)
+        for of, its_kinds in pays.items():
+            if len(shelves.said) <= _MOST_SHELVES * _PLACES:
+                shelves = shelves.with_shelves(_told(of, its_kinds))
         self._shelves = shelves
         return shelves
 
 
 _Saying = tuple[int, int | None, str | None, int | None, str | None]  # _SAYINGS
+_Told = tuple[str, _Saying | None]  # what is true of all numbers of a kind that begin so; None: nothing is
 
 
 def _has_shelf(kind: int) -> bool:
-    plan, n_digits, _ = _apart(kind)
-    return plan is not None and n_digits > 1 and _plan(plan) is not None
+    of = _PLANS[kind // _KINDS_OF_A_PLAN]
+    return of is not None and _plan(of) is not None and _front(kind)[1] >= _N_OF_A_KIND
 
 
-def _apart(kind: int) -> tuple[int | str | None, int, int]:
-    """Plan, length and first digit."""
-    return _PLANS[kind // _KINDS_OF_A_PLAN], kind // 10 % (_MOST_DIGITS + 1), kind % 10
+def _front(kind: int) -> tuple[str, int]:
+    """The first two digits, and how many there are."""
+    length, front = divmod(kind % _KINDS_OF_A_PLAN, _KINDS_OF_A_LENGTH)
+    return f"{front:0{_N_OF_A_KIND}}", length
 
 
-def _told(kind: int) -> Iterator[tuple[str, _Saying | None]]:
-    """Front digits of a kind of number, in order, with what is true of all numbers that begin so. None: nothing is."""
-    of, n_digits, first = _apart(kind)
+def _told(of: int | str, kinds: list[int]) -> dict[int, list[_Told]]:
+    """Of kinds of one plan, the shortest fronts, in order, and what is true of the numbers that begin so."""
     plan = _plan(of)
     assert plan is not None
-    fronts = list(plan.fronts(str(first), n_digits))
-    texts = [plan.written + front.ljust(n_digits, "0") for front, is_settled in fronts if is_settled]
-    decided, _ = match_patterns(pl.Series(texts, dtype=pl.String), plan.home, fewest_rows=0)
-    sayings = {texts[i]: plan.saying(texts[i], *verdict) for i, *verdict in decided.iter_rows()}
-    for front, is_settled in fronts:
-        yield front, sayings.get(plan.written + front.ljust(n_digits, "0")) if is_settled else None
+    fronts = [(kind, front, is_settled) for kind in kinds for front, is_settled in plan.fronts(*_front(kind))]
+    texts = [plan.written + front.ljust(_front(kind)[1], "0") for kind, front, _ in fronts]
+    asked = pl.Series(
+        [text for text, (*_, is_settled) in zip(texts, fronts, strict=True) if is_settled], dtype=pl.String
+    )
+    decided, _ = match_patterns(asked, plan.home, fewest_rows=0)
+    sayings = {asked[i]: plan.saying(asked[i], *verdict) for i, *verdict in decided.iter_rows()}
+    told: dict[int, list[_Told]] = {kind: [] for kind in kinds}
+    for text, (kind, front, is_settled) in zip(texts, fronts, strict=True):
+        told[kind].append((front, sayings.get(text) if is_settled else None))
+    return told
 
 
 class _Plan:

@@ -13,7 +13,7 @@ from messaging.phone_tables import PhoneTables
 from tests.messaging.phone_corpus import REGIONS, SOME_REGIONS, corpus
 
 IS_FULL = bool(os.environ.get("FULL_CORPUS"))
-REGIONS_HERE, SHARE, FEWEST = (REGIONS, 1.0, 10) if IS_FULL else (SOME_REGIONS, 0.2, 8)
+REGIONS_HERE, SHARE, FEWEST = (REGIONS, 1.0, 3) if IS_FULL else (SOME_REGIONS, 0.2, 2)
 
 TABLES = PhoneTables(fewest=1)
 
