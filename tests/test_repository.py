@@ -103,7 +103,8 @@ def test_the_lock_holds_what_the_project_asks_for_and_within_its_caps():
         locked.setdefault(canonicalize_name(requirement.name), []).append(
             str(requirement.specifier).removeprefix("==")
         )
-    for line in (*PROJECT["project"]["dependencies"], *PROJECT["dependency-groups"]["dev"]):
+    extras = [line for extra in PROJECT["project"]["optional-dependencies"].values() for line in extra]
+    for line in (*PROJECT["project"]["dependencies"], *extras, *PROJECT["dependency-groups"]["dev"]):
         asked = Requirement(line)
         versions = locked.get(canonicalize_name(asked.name), [])
         assert versions, f"{asked.name} is not in the lock: make lock"
