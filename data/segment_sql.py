@@ -105,7 +105,7 @@ class _Compiler:
 
     def _membership(self, condition: Membership) -> str:
         number = list_id(self._connection, condition.kind, condition.name)
-        text = self._text("member", bound={"list": number})
+        text = self._text(f"member_{self._dialect}", bound={"list": number})
         return f"not {text}" if condition.is_denied else text
 
     def _field(self, condition: FieldCondition) -> str:
@@ -149,11 +149,11 @@ class _Compiler:
     def _consent(self, condition: ConsentCondition) -> str:
         bound = {"purpose": condition.purpose}
         if condition.consent == "withdrawn":
-            return self._text("withdrawn", bound=bound)
+            return self._text(f"withdrawn_{self._dialect}", bound=bound)
         known = self._text("any_consent", bound=bound)
         if condition.consent == "unknown":
             return f"not {known}"
-        return _joined("and", [known, "not " + self._text("withdrawn", bound=bound)])
+        return _joined("and", [known, "not " + self._text(f"withdrawn_{self._dialect}", bound=bound)])
 
     def _behaviour(self, condition: Behaviour) -> str:
         past = condition.past

@@ -1,2 +1,0 @@
--- segments/member · in one list or tag
-contacts.contact in (select list_members.contact from list_members where list_members.list = :list)
