@@ -106,7 +106,7 @@ def n_running(engine, words, *, tries=100):
     return n
 
 
-@settings(max_examples=60, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings(max_examples=30, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(people_there=st.lists(rows, max_size=6))
 @example(people_there=[])
 def test_both_ways_give_the_same_rows_and_the_same_fingerprint(people, monkeypatch, people_there):
