@@ -79,7 +79,7 @@ class StoredContacts:
         self.hollow, self.notices = [], []
         self.read_as = f"stored {kind}"
         self.headers = {**{field: field for field in FIELDS}, **attributes}
-        self.columns = Columns(phone="msisdn", headers={"msisdn": "of each contact"})
+        self.columns = Columns(phone="msisdn", headers={"msisdn": "as stored"})
         self.rejects, self.cells = Spool(schema=REJECTS), Spool(schema=RAW)
         self.n_rows = 0
 
