@@ -10,7 +10,8 @@ from collections.abc import Iterable
 
 import polars as pl
 
-# source_row: the row a person sees in a spreadsheet, so the header is row 1 and the first data row is 2.
+# source_row: the row a person sees in a spreadsheet, so the header is row 1 and the first data row is 2. Of stored
+# people, who have no header, the place in contact order, from 1.
 RAW = pl.Schema({"source_row": pl.UInt32})
 
 CONTACTS = pl.Schema(

@@ -142,6 +142,16 @@ def test_who_is_left_out_of_a_list_and_why(desk):
     assert plan.messages.frame["msisdn"].to_list() == [ANN]
 
 
+def test_a_missing_price_is_told_before_a_text_with_a_hole_and_a_hole_before_too_long_a_text(desk):
+    people = [{"msisdn": "+33612345678"}, {"msisdn": ANN}, {"msisdn": BOB, "first_name": "B" * 200}]
+    store_people(desk.store, KEYS.person, people, to="customers")
+    (desk.base / "mine.csv").write_text("region,price_per_segment,currency\nGB,0.5,GBP\n")
+    plan = desk.plan(
+        "Hi {{ first_name }}", gateway={"prices": "mine.csv"}, guards={"max_segments": 1}, **CUSTOMERS
+    )
+    assert left_out(plan) == [(1, "no_price"), (2, "empty_field"), (3, "too_long")]
+
+
 # What a message rests on
 
 

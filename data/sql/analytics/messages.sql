@@ -49,7 +49,7 @@ left join runs as r on r.run = m.run;
 comment on view messages is 'One row per planned message with the last that is known of it. Instants are UTC.';
 comment on column messages.batch is 'batch of the run, from 0; one task submits it';
 comment on column messages.row is 'place in the batch, from 0; (run, batch, row) names a message in every view';
-comment on column messages.source_row is 'row of the source file as a spreadsheet counts it: the header is row 1';
+comment on column messages.source_row is 'row of the source file as a spreadsheet counts it (the header is row 1); of stored people, the place in contact order';
 comment on column messages.person_key is 'the same person in every run, by a keyed hash of the number';
 comment on column messages.external_id is 'the id that the source gave the person: join your own tables by it';
 comment on column messages.country is 'ISO 3166 code of the number';
