@@ -17,7 +17,7 @@ from data.lake import manifest
 from data.ledger.locking import lock_ledger
 from data.replies import record_replies
 from data.store.engine import open_store
-from data.store.tables import accounts, behaviour, exports, runs
+from data.store.tables import accounts, behaviour, exports, runs, suppressions
 from messaging.outcomes import OutcomeStatus, ReceiptStatus, Reply
 from messaging.sealed import person_key
 from tests.data.lake.small_world import History, SmallWorld
@@ -179,6 +179,17 @@ def test_people_are_written_in_slices_with_a_pause_between(world, monkeypatch):
     assert kept.put_behaviour(world.store, 1, people, pause=pauses.append) == 5
     assert len(pauses) == 2
     assert len(known(world)) == 5
+
+
+def test_somebody_who_was_forgotten_during_a_load_is_not_written_down_again(world):
+    world.do(
+        sa.insert(suppressions).values(
+            person_key="person 1", scope="", reason="forgotten", source="forget", at=1
+        )
+    )
+    told = [kept.Behaved(f"person {i}", START, START + 1, None) for i in range(3)]
+    kept.put_behaviour(world.store, 1, told)
+    assert sorted(known(world)) == [("person 0", 1), ("person 2", 1)]
 
 
 class Correspondence:
