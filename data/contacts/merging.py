@@ -32,9 +32,7 @@ if TYPE_CHECKING:
 FIRST_SLICE = 2_000  # rows of a transaction, until it is known how many the store takes …
 LONGEST_SLICE = 20_000
 SLICE_S = 0.12  # … in this time
-PAUSE_PER_S = (
-    0.35  # after a transaction, for each second it took: a waiting process asks for the lock every 0.1 s
-)
+PAUSE_PER_S = 0.25  # for each second that one took: whoever waits for SQLite's lock asks for it every 0.1 s
 SHORTEST_PAUSE_S = 0.01
 
 
