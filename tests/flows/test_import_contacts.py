@@ -3,10 +3,13 @@
 from __future__ import annotations
 
 import json
+import sqlite3
+from contextlib import closing
 from datetime import UTC, datetime, timedelta
 
 import pytest
 
+from data.connections import Connection, save_connection
 from data.file_lock import only_one
 from tests.flows.conftest import name_of, number_of
 
@@ -187,6 +190,50 @@ def test_what_cannot_be_imported_fails_with_its_sentence_and_is_not_tried_again(
     assert "\n" not in state.message
     assert [task.run_count for task in tasks_of(state)] in ([], [1])
     assert ask(instance, "select count(*) from contacts") == 0
+
+
+@pytest.fixture
+def shop(instance, tmp_path):
+    """A database behind a named connection, and an import of its customers; the path of that."""
+    database = tmp_path / "shop.db"
+    with closing(sqlite3.connect(database)) as made:
+        made.execute("create table customers (mobile text, first_name text)")
+        made.executemany(
+            "insert into customers values (?, ?)", [(number_of(n), name_of(n)) for n in range(3)]
+        )
+        made.commit()
+    url = f"sqlite:///{database}"
+    save_connection(
+        instance.store, Connection(name="shop", kind="sql", url=url), sealing_key=instance.keys.sealing
+    )
+    path = tmp_path / "customers.toml"
+    path.write_text('[source]\nconnection = "shop"\nquery = "select * from customers"\n')
+    return path
+
+
+def test_a_database_is_imported_and_known_again(run_import, shop, instance):
+    assert "3 rows: 3 new" in run_import(shop).message
+    again = run_import(shop)
+    assert again.name == "Unchanged"
+
+
+def test_a_database_that_does_not_answer_is_one_sentence_without_its_secret(
+    run_import, shop, instance, prefect_server
+):
+    gone = Connection(
+        name="shop", kind="sql", url="postgresql://reader:Tr0ub4dor@127.0.0.1:1/shop", time_limit_s=5
+    )
+    save_connection(instance.store, gone, sealing_key=instance.keys.sealing)
+    state = run_import(shop)
+    assert state.is_failed()
+    assert state.message.startswith("shop: ")
+    assert "\n" not in state.message
+    assert [task.run_count for task in tasks_of(state)] == [1]
+
+    from flows.this_run import tell_the_rest
+
+    tell_the_rest()
+    assert prefect_server.holds("Tr0ub4dor") == []
 
 
 def test_an_import_that_is_nowhere_fails_with_the_nearest_there_is(run_import, instance):
