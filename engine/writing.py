@@ -100,7 +100,9 @@ def _candidates_for_samples(messages: pl.DataFrame) -> pl.DataFrame:
     is_longest = pl.col("segments").rank("ordinal", descending=True) == 1
     is_new_kind = pl.struct("region", "encoding").is_first_distinct()
     is_early = pl.int_range(pl.len()) < _MOST_SAMPLES
-    return messages.select(_SHOWN).filter(is_longest | is_new_kind | is_early)
+    shown = messages.select(_SHOWN).filter(is_longest | is_new_kind | is_early)
+    # Copied: the few texts would keep those of the whole chunk in memory.
+    return pl.DataFrame(shown.rows(), schema=shown.schema, orient="row")
 
 
 def ranked(messages: pl.DataFrame, n: int) -> pl.DataFrame:
