@@ -115,6 +115,18 @@ def behaviour_standing(store: Store, *, simulated: bool) -> Standing:
         )
 
 
+def runs_to_come(store: Store, *, simulated: bool) -> list[int]:
+    """Runs of which behaviour does not know all yet: those that are not over, and those with news for the next load."""
+    asked = {"simulated": simulated}
+    with store.read.connect() as connection:
+        return sorted(
+            {
+                *connection.execute(_statement("open_runs"), asked).scalars(),
+                *connection.execute(_statement("waiting_runs"), asked).scalars(),
+            }
+        )
+
+
 def _texts(connection: Connection, people: Sequence[str]) -> list[_Text]:
     return [
         _Text._make(row) for row in connection.execute(_statement("texts"), {"person_keys": list(people)})

@@ -124,6 +124,7 @@ class _Finder:
         self._written = written
         self._source = source
         self._words = {name: _words(header) for name, header in written.items()}
+        self._is_of_data = any(map(_is_like_data, written.values()))
 
     def named(self, wanted: str | None, setting: str) -> str | None:
         """The column that a person named, as the source writes it or cleaned."""
@@ -136,7 +137,7 @@ class _Finder:
         if len(alike) == 1:
             return alike[0]
         raise SourceError(
-            f"{self._source}: there is no column {wanted!r} (saw: {self._seen()}). Correct {setting}."
+            f"{self._source}: there is no column {wanted!r} (saw: {self._seen()}). Correct {setting}{self._or_header()}."
         )
 
     def phone(self) -> str:
@@ -148,7 +149,7 @@ class _Finder:
                 f"{self._source}: {len(best)} columns may be the phone number ({self._seen(best)}). "
                 "Name one with --phone COLUMN."
             )
-        if any(map(_is_like_data, self._written.values())):
+        if self._is_of_data:
             raise SourceError(
                 f"{self._source}: its first row holds somebody's data, not the names of columns. "
                 "Put a row of names above it, such as: phone, first_name."
@@ -192,9 +193,14 @@ class _Finder:
         lowest = min(ranked, default=(0, ""))[0]
         return [name for place, name in ranked if place == lowest]
 
+    def _or_header(self) -> str:
+        return ", or put a row of names above the first one" if self._is_of_data else ""
+
     def _seen(self, names: Collection[str] | None = None) -> str:
+        """Where one of them is somebody's number, the name beside it is somebody's too: none of them is shown."""
         headers = [self._written[name] for name in (self._written if names is None else names)]
-        shown = ["…" if _is_like_data(header) else header for header in headers[:_MOST_HEADERS_SHOWN]]
+        are_hidden = names is None and self._is_of_data  # those that are asked for were known by their words
+        shown = ["…" if are_hidden else header for header in headers[:_MOST_HEADERS_SHOWN]]
         n_more = len(headers) - len(shown)
         return ", ".join(shown) + (f" and {n_more} more" if n_more else "")
 

@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING, Any, Literal
 import polars as pl
 import sqlalchemy as sa
 
+from data.behaviour import runs_to_come
 from data.contacts.lists import list_id
 from data.readers.grid import filled_cells
 from data.segments import compile_within, find_segment
@@ -27,11 +28,13 @@ from messaging.field_words import FIELDS
 from messaging.msisdn import parse_phones
 from messaging.phone_rules import NO_LONGER_VALID
 from messaging.schemas import CONTACTS, RAW, REJECTS, RESERVED
+from messaging.segment_filter import asks_for
 
 if TYPE_CHECKING:
     from sqlalchemy.engine import Connection, CursorResult
 
     from data.store.engine import Store
+    from messaging.segment_filter import SegmentFilter
 
 Kind = Literal["list", "tag", "segment"]
 
@@ -150,7 +153,23 @@ def open_stored_contacts(
     with one_snapshot(store) as connection:
         attributes = _attributes(connection)
         with _rows(connection, kind, name, now) as rows:
-            yield StoredContacts(rows, attributes, kind=kind, name=name, rows_per_chunk=rows_per_chunk)
+            stored = StoredContacts(rows, attributes, kind=kind, name=name, rows_per_chunk=rows_per_chunk)
+            if kind == "segment":
+                stored.notices += _about_behaviour(store, find_segment(connection, name).filter, name)
+            yield stored
+
+
+def _about_behaviour(store: Store, segment: SegmentFilter, name: str) -> list[str]:
+    """Whoever is texted by a run at this moment counts as somebody who was not."""
+    runs = runs_to_come(store, simulated=segment.simulated) if asks_for(segment) else []
+    if not runs:
+        return []
+    numbers = ", ".join(map(str, runs))
+    words = (
+        f"{name} asks what people did, and not all is known yet of run {numbers}: people whom it texts, or has just "
+        "texted, may be among these. Plan again once it is over and the analytics were loaded"
+    )
+    return [words]
 
 
 def _rows(connection: Connection, kind: Kind, name: str, now: float) -> CursorResult[Any]:

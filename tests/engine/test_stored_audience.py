@@ -12,7 +12,7 @@ from data.ledger.claiming import claim
 from data.ledger.leasing import take
 from data.ledger.records import Claim, ClaimRequest, Recipients
 from data.ledger.rules import Rules
-from data.runs import RepeatRefused
+from data.runs import RepeatRefused, move_run
 from data.segments import save_segment
 from data.store.migrate import prepare_store
 from data.store.tables import accounts
@@ -22,6 +22,7 @@ from engine.plan import make_plan
 from messaging.batches import BatchRef
 from messaging.campaign import CampaignError, parse_campaign
 from messaging.errors import SourceError
+from messaging.runs import RunState
 from messaging.schemas import CONSENT_OF_A_MESSAGE
 from messaging.sealed import person_key
 from messaging.segment_filter import parse_filter
@@ -71,6 +72,26 @@ def test_a_tag_and_a_segment_are_audiences_too(desk):
     )
     assert desk.plan("Hi", audience={"tag": "vip"}).messages.frame["msisdn"].to_list() == [ANN, BOB]
     assert desk.plan("Hi", audience={"segment": "north"}).messages.frame["msisdn"].to_list() == [BOB]
+
+
+def test_a_segment_of_what_people_did_says_which_runs_it_does_not_know_all_of(desk):
+    store_people(desk.store, KEYS.person, PEOPLE[:2], to="vip", kind="tag")
+    quiet = parse_filter({"not": [{"texted": {"within": "14d"}}]})
+    save_segment(desk.store, "quiet", quiet, now=NOW, by="Ann")
+    save_segment(
+        desk.store, "north", parse_filter({"all": [{"field": "city", "is": "York"}]}), now=NOW, by="Ann"
+    )
+
+    def said(segment):
+        return [
+            one for one in desk.plan("Hi", audience={"segment": segment}).summary.notices if "asks" in one
+        ]
+
+    assert said("quiet") == []
+    run = desk.run().run
+    move_run(desk.store, run, RunState.SENDING, now=NOW)
+    assert f"not all is known yet of run {run}: people whom it texts" in said("quiet")[0]
+    assert said("north") == []
 
 
 def test_a_list_that_nobody_knows_is_one_sentence_with_those_there_are(desk):

@@ -261,3 +261,11 @@ def test_a_field_that_is_told_goes_before_one_that_is_found():
 def test_a_name_that_a_template_cannot_use_is_refused(name):
     with pytest.raises(SourceError, match="cannot be the name of a field"):
         choose_columns(["phone", "nick"], fields={name: "nick"})
+
+
+def test_a_column_that_is_not_there_names_nobody_of_a_first_row_without_headers():
+    first_row = {"ann": "Ann", "c": "07400 123001", "leeds": "Leeds"}
+    with pytest.raises(SourceError, match=r"no column 'Mobile' .* put a row of names above") as raised:
+        choose_columns(first_row, phone="Mobile")
+    assert "Ann" not in str(raised.value)
+    assert "Leeds" not in str(raised.value)
