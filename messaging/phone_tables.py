@@ -276,9 +276,11 @@ class _Plan:
     def saying(
         self, text: str, e164: str | None, region: str | None, number_type: int | None, rule: str | None
     ) -> _Saying | None:
-        """What a verdict on one text says of its kind; None when its digits are not simply the end of the text."""
+        """What a verdict on one text says of its kind; None when its digits are not simply the end of the text, or too many."""
         if e164 is None:
             return 0, None, None, None, rule
+        if len(e164) - 1 > _MOST_DIGITS:
+            return None
         national = e164.removeprefix(f"+{self.code}")
         n_before = len(text) - len(self.written) - len(national)
         return (n_before, self.code, region, number_type, rule) if text.endswith(national) else None

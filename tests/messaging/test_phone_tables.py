@@ -77,6 +77,7 @@ def test_of_one_kind_of_number_all_are_judged_as_the_library_judges_each(home, f
         (["07400123456"], None, 0),
         (["+999123456789", "003", "0030", "00412", "+4", "1" * 19, "9" * 30], "GB", 1),  # 19 digits: too long
         (["+5511961234567", "+542231234567"], "GB", 0),  # there, digits are exchanged for others
+        (["16210432520026069"], "CI", 0),  # with its country code, too many digits for 64 bits
         (["0011447400123456", "0412345678"], "AU", 1),  # there are several ways to dial abroad
     ],
 )
