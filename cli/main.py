@@ -4,16 +4,21 @@ from __future__ import annotations
 
 import sys
 from pathlib import Path
-from typing import Annotated, Literal
+from typing import Annotated
 
 import typer
 
 from cli import arguments as arg
+from cli.connections_app import connection_app
 from cli.contacts_app import contacts_app
 from cli.lists_app import list_app, tag_app
 from cli.privacy_app import consent_app, privacy_app, suppress_app
 from cli.segment_app import segment_app
 from messaging.errors import TidingsError
+
+# What `tidings --help` puts together.
+SEND, PEOPLE, SEE = "Send", "People", "What became of it"
+STEER, AROUND = "Steer a run, settle what is in doubt", "Around it"
 
 app = typer.Typer(
     name="tidings",
@@ -26,7 +31,7 @@ app = typer.Typer(
 )
 
 
-@app.command()
+@app.command(rich_help_panel=SEND)
 def demo(as_json: arg.Json = False) -> None:
     """Send the demo campaign to invented people through a simulator, and print its account."""
     from cli.demo import demo as run
@@ -34,7 +39,7 @@ def demo(as_json: arg.Json = False) -> None:
     raise typer.Exit(run(as_json=as_json))
 
 
-@app.command()
+@app.command(rich_help_panel=SEND)
 def plan(
     campaign: arg.CampaignName = None,
     file: arg.SourceFile = None,
@@ -84,7 +89,7 @@ def plan(
     raise typer.Exit(run(what, by_rows=quality, rejects=rejects, as_json=as_json))
 
 
-@app.command()
+@app.command(rich_help_panel=SEND)
 def send(
     campaign: arg.CampaignName = None,
     file: arg.SourceFile = None,
@@ -132,7 +137,7 @@ def send(
     raise typer.Exit(run(what, as_json=as_json))
 
 
-@app.command()
+@app.command(rich_help_panel=SEND)
 def deploy(name: arg.DefinitionName = None, as_json: arg.Json = False) -> None:
     """Put a campaign or an import with its schedule on the Prefect server that `tidings up` runs."""
     from cli.deploy import deploy as run
@@ -140,7 +145,7 @@ def deploy(name: arg.DefinitionName = None, as_json: arg.Json = False) -> None:
     raise typer.Exit(run(name, as_json=as_json))
 
 
-@app.command()
+@app.command(rich_help_panel=SEND)
 def up() -> None:
     """Start everything a person needs: Prefect's server and worker, and the simulator. Ctrl-C stops it cleanly."""
     from cli.supervisor import up as run
@@ -149,7 +154,7 @@ def up() -> None:
     raise typer.Exit(run(load_settings()))
 
 
-@app.command()
+@app.command(rich_help_panel=SEE)
 def status(run_name: arg.RunName = None, as_json: arg.Json = False) -> None:
     """Show where a run stands: every message, accounted for."""
     from cli.status import status as run
@@ -157,7 +162,7 @@ def status(run_name: arg.RunName = None, as_json: arg.Json = False) -> None:
     raise typer.Exit(run(run_name, as_json=as_json))
 
 
-@app.command()
+@app.command(rich_help_panel=SEE)
 def runs(as_json: arg.Json = False) -> None:
     """List the latest runs."""
     from cli.status import runs as run
@@ -165,7 +170,7 @@ def runs(as_json: arg.Json = False) -> None:
     raise typer.Exit(run(as_json=as_json))
 
 
-@app.command()
+@app.command(rich_help_panel=SEE)
 def audit(run_name: arg.RunName = None, as_json: arg.Json = False) -> None:
     """Check the ledger's equations for a run; ends with 1 and the difference when one does not hold."""
     from cli.audit import audit as run
@@ -173,7 +178,7 @@ def audit(run_name: arg.RunName = None, as_json: arg.Json = False) -> None:
     raise typer.Exit(run(run_name, as_json=as_json))
 
 
-@app.command()
+@app.command(rich_help_panel=STEER)
 def pause(run_name: arg.OneRun, as_json: arg.Json = False) -> None:
     """Let a run claim nothing more until it is resumed."""
     from cli.control import pause as run
@@ -181,7 +186,7 @@ def pause(run_name: arg.OneRun, as_json: arg.Json = False) -> None:
     raise typer.Exit(run(run_name, as_json=as_json))
 
 
-@app.command()
+@app.command(rich_help_panel=STEER)
 def resume(
     run_name: arg.OneRun,
     opt_outs_checked: Annotated[
@@ -199,7 +204,7 @@ def resume(
     raise typer.Exit(run(run_name, opt_outs_checked=opt_outs_checked, as_json=as_json))
 
 
-@app.command()
+@app.command(rich_help_panel=STEER)
 def cancel(run_name: arg.OneRun, as_json: arg.Json = False) -> None:
     """End a run for good: what nobody has claimed is stopped and never sent."""
     from cli.control import cancel as run
@@ -207,7 +212,7 @@ def cancel(run_name: arg.OneRun, as_json: arg.Json = False) -> None:
     raise typer.Exit(run(run_name, as_json=as_json))
 
 
-@app.command()
+@app.command(rich_help_panel=STEER)
 def reconcile(run_name: arg.OneRun, as_json: arg.Json = False) -> None:
     """Prove what can be proved of messages in doubt: by receipts, by asking the gateway, by a copy that it takes once."""
     from cli.reconcile import reconcile as run
@@ -215,7 +220,7 @@ def reconcile(run_name: arg.OneRun, as_json: arg.Json = False) -> None:
     raise typer.Exit(run(run_name, as_json=as_json))
 
 
-@app.command()
+@app.command(rich_help_panel=STEER)
 def resolve(
     run_name: arg.OneRun,
     unconfirmed: Annotated[
@@ -231,7 +236,7 @@ def resolve(
     raise typer.Exit(run(run_name, unconfirmed, by=by, why=why, as_json=as_json))
 
 
-@app.command()
+@app.command(rich_help_panel=SEE)
 def sql(
     query: Annotated[str, typer.Argument(help="One query, such as 'select * from campaign_funnel'.")],
     as_json: arg.Json = False,
@@ -243,7 +248,7 @@ def sql(
     raise typer.Exit(run(query, as_json=as_json, as_csv=as_csv))
 
 
-@app.command()
+@app.command(rich_help_panel=AROUND)
 def simulator(
     port: Annotated[
         int | None, typer.Option(min=0, max=65535, help="0: any free port.", show_default="4280")
@@ -256,7 +261,7 @@ def simulator(
     raise typer.Exit(run(port=port, seed=seed))
 
 
-@app.command()
+@app.command(rich_help_panel=AROUND)
 def rate(
     account: Annotated[str, typer.Argument(help="A gateway account, such as sim.")],
     messages_per_second: Annotated[
@@ -270,7 +275,7 @@ def rate(
     raise typer.Exit(run(account, messages_per_second, as_json=as_json))
 
 
-@app.command()
+@app.command(rich_help_panel=AROUND)
 def backup(
     folder: Annotated[
         Path | None,
@@ -294,7 +299,7 @@ def backup(
     raise typer.Exit(run(folder, keys=keys, as_json=as_json))
 
 
-@app.command()
+@app.command(rich_help_panel=AROUND)
 def restore(
     source: Annotated[
         Path, typer.Argument(metavar="FROM", help="The folder of a backup.", show_default=False)
@@ -313,80 +318,10 @@ def restore(
     raise typer.Exit(run(source, keys=keys, as_json=as_json))
 
 
-app.add_typer(contacts_app)
-app.add_typer(list_app)
-app.add_typer(tag_app)
-
-connection_app = typer.Typer(
-    name="connection", help="Databases and services that campaigns read from.", no_args_is_help=True
-)
-app.add_typer(connection_app)
-app.add_typer(segment_app)
-app.add_typer(suppress_app)
-app.add_typer(consent_app)
+for people in (contacts_app, list_app, tag_app, segment_app, suppress_app, consent_app):
+    app.add_typer(people, rich_help_panel=PEOPLE)
 app.add_typer(privacy_app)
-
-
-@connection_app.command("add")
-def connection_add(
-    name: arg.ConnectionName,
-    url: Annotated[
-        str | None,
-        typer.Option(help="Of a service: https://host. Left out: a database, whose URL is the secret."),
-    ] = None,
-    auth: Annotated[
-        Literal["token", "query", "basic", "oauth2"],
-        typer.Option(help="How a service lets in whom it knows."),
-    ] = "token",
-    header: Annotated[
-        str, typer.Option(help="What carries the token of a service; with --auth query, a parameter.")
-    ] = "Authorization",
-    token_url: Annotated[
-        str, typer.Option(help="With --auth oauth2: https://…/token; the secret is client_id:client_secret.")
-    ] = "",
-    scope: Annotated[str, typer.Option(help="With --auth oauth2: what to ask for.")] = "",
-    time_limit: Annotated[float, typer.Option(metavar="SECONDS", help="For one reading.")] = 600,
-    private: Annotated[
-        bool, typer.Option("--private", help="The service may live at an address that is not public.")
-    ] = False,
-    as_json: arg.Json = False,
-) -> None:
-    """Keep a connection, sealed. The secret is read from standard input, or TIDINGS_CONNECTION_SECRET."""
-    from cli.connection import add as run
-
-    raise typer.Exit(
-        run(
-            name,
-            url=url,
-            auth=auth,
-            header=header,
-            token_url=token_url,
-            scope=scope,
-            time_limit_s=time_limit,
-            private=private,
-            as_json=as_json,
-        )
-    )
-
-
-@connection_app.command("test")
-def connection_test(
-    name: arg.ConnectionName,
-    path: Annotated[str, typer.Option(help="Of a service: what to ask for.")] = "/",
-    as_json: arg.Json = False,
-) -> None:
-    """Ask whether it answers; ends with 1 when it does not."""
-    from cli.connection import test as run
-
-    raise typer.Exit(run(name, path=path, as_json=as_json))
-
-
-@connection_app.command("list")
-def connection_list(as_json: arg.Json = False) -> None:
-    """List the connections by name; secrets stay sealed."""
-    from cli.connection import list_all as run
-
-    raise typer.Exit(run(as_json=as_json))
+app.add_typer(connection_app, rich_help_panel=AROUND)
 
 
 def main() -> None:

@@ -188,7 +188,7 @@ def consent_show(
 privacy_app = typer.Typer()  # commands of their own, at the top
 
 
-@privacy_app.command("forget")
+@privacy_app.command("forget", rich_help_panel="People")
 def forget(
     number: Number,
     by: Annotated[str, typer.Option(metavar="NAME", help="Who decided so.", show_default=False)],
@@ -202,7 +202,7 @@ def forget(
     raise typer.Exit(run(number, region=region, by=by, yes=yes, as_json=as_json))
 
 
-@privacy_app.command("person")
+@privacy_app.command("person", rich_help_panel="People")
 def person(
     number: Number,
     out: Annotated[
