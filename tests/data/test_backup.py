@@ -78,7 +78,7 @@ def test_no_key_is_in_it(house, backed_up):
 def test_what_it_says_of_itself_can_be_checked(backed_up, tmp_path):
     manifest = read_manifest(backed_up.folder)
     assert manifest == backed_up.manifest
-    assert (manifest.made_at, manifest.store, manifest.schema) == (NOW, "sqlite", "0001")
+    assert (manifest.made_at, manifest.store, manifest.schema) == (NOW, "sqlite", "0002")
     for name, file in manifest.files.items():
         copy_checked(name, file, folder=backed_up.folder, target=tmp_path / "copy" / name)
 
