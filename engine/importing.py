@@ -6,6 +6,7 @@ a time, and a sending run gets the writer between.
 
 from __future__ import annotations
 
+import gc
 import time
 from collections import Counter
 from collections.abc import Callable, Iterable, Iterator, Mapping
@@ -124,7 +125,7 @@ def import_contacts(
         number = begin_import(
             store, name=request.name, source=source.name, fingerprint=reading.fingerprint, by=by, now=now()
         )
-        with _failed_if_it_fails(store, number, now=now):
+        with _failed_if_it_fails(store, number, now=now), _only_new_objects_collected():
             return _store_people(
                 reading, number, store=store, var_dir=var_dir, now=now, tell=tell, pause=pause
             )
@@ -167,6 +168,16 @@ def _failed_if_it_fails(store: Store, number: int, *, now: Callable[[], float]) 
         let_go(error)
         fail_import(store, number, reason=_in_words(error), now=now())
         raise
+
+
+@contextmanager
+def _only_new_objects_collected() -> Iterator[None]:
+    """A million rows make Python look again and again for garbage among all that was there before: 8 % of the time."""
+    gc.freeze()
+    try:
+        yield
+    finally:
+        gc.unfreeze()
 
 
 def _in_words(error: BaseException) -> str:
