@@ -99,6 +99,11 @@ class ImportReading:
     def notices(self) -> list[str]:
         """What a person should know, in sentences."""
         told = list(self.source.notices)
+        if self.columns.opt_out is not None:
+            told.append(
+                f"{self.columns.in_words['opt_out']} counts for {self.request.consent.purpose} alone; "
+                "`tidings suppress import` keeps all texts from people."
+            )
         if self.request.source.region is None and self.columns.region is None and not self.people.n_rows:
             told.append(
                 "numbers written without a country need one: --region GB, or source.region in the import file"

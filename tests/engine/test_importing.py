@@ -448,3 +448,10 @@ def test_an_import_and_a_forgetting_wait_for_each_other_one_after_the_other(peop
     assert failed == []
     assert ANN not in people.contacts()
     assert ANN not in people.members("Spring")
+
+
+def test_a_column_of_opt_outs_counts_for_one_purpose_and_says_so(intake):
+    intake.source("phone,opted out\n07400 123001,yes\n07400 123002,no\n07400 123004,2025-03-01\n")
+    report = intake.bring(consent={"purpose": "news"})
+    assert intake.column("select scope from suppressions") == ["purpose:news"] * 2
+    assert "opted out counts for news alone" in report.notices[0]
