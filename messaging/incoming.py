@@ -136,18 +136,23 @@ def first_of_each(incoming: pl.DataFrame) -> pl.DataFrame:
     The newest statement counts, of two of one instant the no. A no without a time is the newest of all, a yes without
     one the oldest: what nobody dated can stop a text and never allows one again.
     """
-    first = incoming.filter(pl.col("person_key").is_first_distinct())
-    if first.height == incoming.height:
+    is_first = incoming["person_key"].is_first_distinct()
+    first, others = incoming.filter(is_first), incoming.filter(~is_first)
+    if others.is_empty():
         return first
+    said = incoming.join(others, on="person_key", how="semi").filter(pl.col("is_given").is_not_null())
     undated = pl.when("is_given").then(-math.inf).otherwise(math.inf)
     newest = (
-        incoming.filter(pl.col("is_given").is_not_null())
-        .with_columns(rank=pl.col("said_at").fill_null(undated))
+        said.with_columns(rank=pl.col("said_at").fill_null(undated))
         .sort("rank", ~pl.col("is_given"), maintain_order=True)
         .unique("person_key", keep="last")
         .select("person_key", *_STATEMENT)
     )
-    return first.drop(_STATEMENT).join(newest, on="person_key", how="left", maintain_order="left")
+    places = first["person_key"].is_in(newest["person_key"].implode()).arg_true()
+    told = first.select(pl.col("person_key").gather(places)).join(
+        newest, on="person_key", how="left", maintain_order="left"
+    )
+    return first.with_columns(first[name].scatter(places, told[name]) for name in _STATEMENT)
 
 
 def hashes(incoming: pl.DataFrame, *, rules: str) -> pl.Series:
