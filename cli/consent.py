@@ -37,6 +37,8 @@ def record(
     as_json: bool,
 ) -> int:
     from data.consents import ConsentEntry, current_consents, record_consents
+    from data.contacts.editing import refuse_forgotten
+    from data.ledger.locking import lock_ledger
     from messaging.one_number import read_number
     from messaging.sealed import person_key
 
@@ -58,6 +60,8 @@ def record(
             by=by or this_person(),
         )
         with instance.store.write.begin() as connection:
+            lock_ledger(connection)
+            refuse_forgotten(connection, person, msisdn)
             n_recorded = record_consents(connection, [entry], now=now)
             stands = current_consents(connection, purpose, [person])[person]
     if as_json:

@@ -90,7 +90,7 @@ def add_contact(store: Store, new: NewContact, *, key: bytes, by: str, now: floa
     with store.write.begin() as connection:
         if new.agreement is not None:
             lock_ledger(connection)
-        _refuse_forgotten(connection, person, new.number.msisdn)
+        refuse_forgotten(connection, person, new.number.msisdn)
         row = {
             "person_key": person,
             "msisdn": new.number.msisdn,
@@ -214,6 +214,15 @@ def list_people(
         return change(connection, list_no, list(found.values()), at=now, by=by)
 
 
+def refuse_forgotten(connection: Connection, person: str, msisdn: str) -> None:
+    """Raises WasForgotten: they are let in first, if they came back themselves."""
+    if connection.execute(_statement("is_forgotten"), {"person_key": person}).one_or_none() is not None:
+        raise WasForgotten(
+            f"{mask(msisdn)} asked to be forgotten and is not stored again; if they came back themselves, "
+            "`tidings suppress remove` lets them in."
+        )
+
+
 def field_of(header: str, *, known: Mapping[str, str] | Sequence[str] = ()) -> str:
     """The field that a header means: as it would in a file, or an attribute that the contact has. Raises BadField."""
     if header in known:
@@ -269,14 +278,6 @@ def _register(connection: Connection, headers: Mapping[str, str]) -> list[str]:
     new = [name for name in headers if name not in known]
     register_attributes(connection, {name: headers[name] for name in new})
     return new
-
-
-def _refuse_forgotten(connection: Connection, person: str, msisdn: str) -> None:
-    if connection.execute(_statement("is_forgotten"), {"person_key": person}).one_or_none() is not None:
-        raise WasForgotten(
-            f"{mask(msisdn)} asked to be forgotten and is not stored again; if they came back themselves, "
-            "`tidings suppress remove` lets them in."
-        )
 
 
 def _lists_of(connection: Connection, new: NewContact, now: float) -> list[int]:

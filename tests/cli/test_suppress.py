@@ -8,6 +8,7 @@ from cli.consent import BadPurpose, NotYet
 from cli.main import app
 from cli.suppress import BadScope
 from cli.times import NotATime
+from data.contacts.editing import WasForgotten
 from data.forgotten import read_forgotten
 from data.instance import open_instance
 from data.suppressions import NotSuppressed, StillWithdrawn
@@ -141,9 +142,10 @@ def test_a_list_that_has_somebody_who_was_forgotten_does_not_bring_the_number_ba
     file.write_text(f"phone\n{ANN}\n{BOB}\n", encoding="utf-8")
     ask("forget", ANN, "--by", "Eve", "--yes")
     assert answer("suppress", "import", str(file), "--scope", "SHOP")["added"] == 2
-    answer("consent", "withdraw", ANN, "--source", "a call")
+    assert isinstance(ask("consent", "give", ANN, "--source", "a form").exception, WasForgotten)
     numbers = rows(instance, "select scope, msisdn from suppressions order by scope, msisdn")
-    assert set(numbers) == {("", None), ("SHOP", None), ("SHOP", BOB), ("purpose:marketing", None)}
+    assert set(numbers) == {("", None), ("SHOP", None), ("SHOP", BOB)}
+    assert rows(instance, "select * from consents") == []
 
 
 def test_an_older_yes_leaves_the_no_standing(instance):
