@@ -18,6 +18,7 @@ import sqlalchemy as sa
 
 from data.sql import sql
 from data.store.engine import Store
+from messaging.definition import nearest
 from messaging.errors import TidingsError
 
 if TYPE_CHECKING:
@@ -70,9 +71,11 @@ def list_id(connection: Connection, kind: Kind, name: str) -> int:
     known = [one.name for one in all_lists(connection, kind)]
     shown = ", ".join(known[:_MOST_NAMES_SHOWN]) or "none"
     more = f" and {len(known) - _MOST_NAMES_SHOWN:,} more" if len(known) > _MOST_NAMES_SHOWN else ""
-    raise UnknownList(
-        f"there is no {kind} {name.strip()!r}; known: {shown}{more}. `tidings {kind} add NAME` makes one."
+    meant = nearest(name, known)
+    hint = (
+        f"did you mean {meant}?" if meant else f"known: {shown}{more}. `tidings {kind} add NAME` makes one."
     )
+    raise UnknownList(f"there is no {kind} {name.strip()!r}; {hint}")
 
 
 def find_list(connection: Connection, kind: Kind, name: str) -> int | None:

@@ -115,7 +115,7 @@ def test_a_second_time_is_refused_and_changes_nothing(house):
 
 def test_lists_must_be_there_and_tags_are_made_by_their_first_use(house):
     house.commit(make_list, "list", "Spring", 1.0)
-    with pytest.raises(UnknownList, match="no list 'Sprnig'; known: Spring"):
+    with pytest.raises(UnknownList, match="no list 'Sprnig'; did you mean Spring"):
         add(house, lists=["Sprnig"], tags=["vip"])
     assert (stored(house), house.rows("select kind, name from lists")) == (None, [("list", "Spring")])
     add(house, lists=["Spring", "Spring"], tags=["vip"])

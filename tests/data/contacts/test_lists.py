@@ -63,10 +63,12 @@ def test_a_list_that_is_not_there_is_named_with_those_that_are(house):
     made(house, "Autumn")
     made(house, "Spring")
     with pytest.raises(UnknownList) as raised:
-        house.commit(list_id, "list", "Sprnig")
+        house.commit(list_id, "list", "Winter")
     assert str(raised.value) == (
-        "there is no list 'Sprnig'; known: Autumn, Spring. `tidings list add NAME` makes one."
+        "there is no list 'Winter'; known: Autumn, Spring. `tidings list add NAME` makes one."
     )
+    with pytest.raises(UnknownList, match=r"^there is no list 'Sprnig'; did you mean Spring\?$"):
+        house.commit(list_id, "list", "Sprnig")
     assert house.commit(find_list, "list", "Sprnig") is None
 
 
