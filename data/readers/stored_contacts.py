@@ -160,16 +160,21 @@ def open_stored_contacts(
 
 
 def _about_behaviour(store: Store, segment: SegmentFilter, name: str) -> list[str]:
-    """Whoever is texted by a run at this moment counts as somebody who was not."""
-    runs = runs_to_come(store, simulated=segment.simulated) if asks_for(segment) else []
-    if not runs:
-        return []
-    numbers = ", ".join(map(str, runs))
-    words = (
-        f"{name} asks what people did, and not all is known yet of run {numbers}: people whom it texts, or has just "
-        "texted, may be among these. Plan again once it is over and the analytics were loaded"
-    )
-    return [words]
+    """Whoever is texted by a run at this moment counts as somebody who was not; so does everybody who clicked."""
+    asked = asks_for(segment)
+    runs = runs_to_come(store, simulated=segment.simulated) if asked else []
+    said = []
+    if runs:
+        numbers = ", ".join(map(str, runs))
+        said.append(
+            f"{name} asks what people did, and not all is known yet of run {numbers}: people whom it texts, or has just "
+            "texted, may be among these. Plan again once it is over and the analytics were loaded"
+        )
+    if "clicked" in asked:
+        said.append(
+            f"{name} asks who clicked; clicks are not recorded yet, so nobody counts as having clicked"
+        )
+    return said
 
 
 def _rows(connection: Connection, kind: Kind, name: str, now: float) -> CursorResult[Any]:

@@ -92,6 +92,10 @@ def test_a_segment_of_what_people_did_says_which_runs_it_does_not_know_all_of(de
     move_run(desk.store, run, RunState.SENDING, now=NOW)
     assert f"not all is known yet of run {run}: people whom it texts" in said("quiet")[0]
     assert said("north") == []
+    save_segment(
+        desk.store, "idle", parse_filter({"not": [{"clicked": {"within": "14d"}}]}), now=NOW, by="Ann"
+    )
+    assert "nobody counts as having clicked" in said("idle")[1]
 
 
 def test_a_list_that_nobody_knows_is_one_sentence_with_those_there_are(desk):
