@@ -77,7 +77,8 @@ def compare_rows(weighed: pl.DataFrame) -> pl.DataFrame:
     """
     nowhere = pl.Series([None], dtype=pl.UInt32).new_from_index(0, weighed.height)
     no_at, first_at = nowhere.clone(), nowhere.clone()
-    for positions in _rows_of_some_numbers(weighed["number"]):
+    for some in _rows_of_some_numbers(weighed["number"]):
+        positions = some.filter(_may_concern_others(weighed, some))
         rows = weighed[positions]
         no_at = no_at.scatter(positions, _rows_at(rows, *_rows_of_a_no(rows)))
         first_at = first_at.scatter(positions, _rows_at(rows, *_rows_that_repeat(rows)))
@@ -89,6 +90,14 @@ def _rows_of_some_numbers(numbers: pl.Series) -> Iterator[pl.Series]:
     n_parts = len(numbers) // _ROWS_COMPARED_AT_ONCE + 1
     for part in range(n_parts):
         yield (numbers % n_parts == part).arg_true()
+
+
+def _may_concern_others(weighed: pl.DataFrame, positions: pl.Series) -> pl.Series:
+    """Whether the number of a row stands in another one too, or the row says no: of the others nothing is to be told."""
+    numbers = weighed["number"].gather(positions)
+    in_order = numbers.sort()
+    repeated = in_order.filter(in_order == in_order.shift(1))
+    return numbers.is_in(repeated.implode()) | weighed["says_no"].gather(positions)
 
 
 def _rows_of_a_no(weighed: pl.DataFrame) -> tuple[pl.Series, pl.DataFrame]:
