@@ -169,7 +169,7 @@ class PeopleByKey:
     to come at once stay in the order of their source.
     """
 
-    PARTS = 64  # of a million people 16,000 each, of twenty million 300,000
+    PARTS = 32  # of a million people 31,000 each, of five million as many as a chunk has
 
     def __init__(self, folder: Path) -> None:
         self._first: pl.DataFrame | None = None

@@ -164,9 +164,9 @@ class Merging:
 
     def _to_merge(self, hashed: pl.DataFrame) -> pl.DataFrame:
         """Those whose row the store does not have already, or who are missing from a list."""
-        told = dict(zip(hashed["person_key"], hashed["source_hash"], strict=True))
+        told = hashed.select(pl.format('"{}":{}', "person_key", "source_hash").str.join(",")).item()
         asked = {
-            "hashes": orjson.dumps(told).decode(),
+            "hashes": f"{{{told}}}",
             "lists": list(self._what.lists),
             "n_lists": len(self._what.lists),
         }
