@@ -15,7 +15,7 @@ import polars as pl
 from messaging.columns import Columns
 from messaging.consents import says_no, says_yes
 from messaging.field_words import FIELDS
-from messaging.instants import read_instants
+from messaging.instants import A_DAY_S, are_days, read_instants
 from messaging.schemas import attributes
 
 STANDARD = ("external_id", *FIELDS)  # fields that are columns of the store; all others are attributes
@@ -95,8 +95,11 @@ def read_incoming(contacts: pl.DataFrame, fields: Fields, *, now: float) -> pl.D
     is_given = pl.when(yes).then(pl.lit(value=True)).when(no).then(pl.lit(value=False))
     said_at = _nothing(pl.Float64)
     if fields.consent_at is not None:
-        instants = read_instants(contacts[fields.consent_at])
-        said_at = pl.when((yes | no) & (instants <= now)).then(instants)
+        cells = contacts[fields.consent_at]
+        instants = read_instants(cells)
+        # Of a day nobody knows at what time: a yes counts from its beginning, a no until its end.
+        latest = pl.when(no & are_days(cells)).then(instants + A_DAY_S - 1).otherwise(instants)
+        said_at = pl.when((yes | no) & (instants <= now)).then(latest)
     return contacts.select(
         "source_row",
         "person_key",

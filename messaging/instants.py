@@ -7,6 +7,8 @@ from datetime import UTC, datetime
 
 import polars as pl
 
+A_DAY_S = 86_400.0
+
 _DAY_FIRST = re.compile(r"(\d{1,2})\.(\d{1,2})\.(\d{4})(?:,? +(\d{1,2}:\d{2}(?::\d{2})?))?")
 _SECONDS, _MILLISECONDS = re.compile(r"\d{10}"), re.compile(r"\d{13}")
 
@@ -20,6 +22,11 @@ def read_instants(cells: pl.Series) -> pl.Series:
     distinct = cells.drop_nulls().unique()
     instants = pl.Series([_instant(text.strip()) for text in distinct], dtype=pl.Float64)
     return cells.replace_strict(distinct, instants, default=None, return_dtype=pl.Float64)
+
+
+def are_days(cells: pl.Series) -> pl.Series:
+    """Whether a cell that read_instants reads names a day and no time of it; null for null."""
+    return cells.str.contains(r"^\s*[\dW.-]+\s*$") & ~cells.str.contains(r"^\s*(\d{10}|\d{13})\s*$")
 
 
 def _instant(text: str) -> float | None:

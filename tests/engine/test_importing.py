@@ -455,3 +455,15 @@ def test_a_column_of_opt_outs_counts_for_one_purpose_and_says_so(intake):
     report = intake.bring(consent={"purpose": "news"})
     assert intake.column("select scope from suppressions") == ["purpose:news"] * 2
     assert "opted out counts for news alone" in report.notices[0]
+
+
+@pytest.mark.parametrize("day", ["2025-05-02", "2.5.2025"])
+def test_a_no_of_a_day_is_newer_than_a_yes_of_any_time_of_that_day(intake, day):
+    intake.source("phone,consent,at\n07400 123001,yes,2025-05-02 15:00\n07400 123002,yes,2025-05-03 00:00\n")
+    intake.bring(consent={"at": "at"})
+    intake.source(f"phone,consent,at\n07400 123001,no,{day}\n07400 123002,no,{day}\n")
+    intake.bring(consent={"at": "at"})
+    assert intake.consents() == {key_of(ANN): False, key_of(BOB): True}
+    intake.source(f"phone,consent,at\n07400 123001,yes,{day}\n")
+    intake.bring(consent={"at": "at"})
+    assert intake.consents()[key_of(ANN)] is False

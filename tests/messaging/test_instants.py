@@ -3,7 +3,7 @@ from datetime import UTC, datetime
 import polars as pl
 import pytest
 
-from messaging.instants import read_instants
+from messaging.instants import are_days, read_instants
 
 DAY = datetime(2026, 4, 3, tzinfo=UTC).timestamp()
 
@@ -55,3 +55,9 @@ def test_what_does_not_is_nothing(written):
 def test_a_column_keeps_its_order_and_its_gaps():
     assert read("2026-04-03", None, "x", "3.4.2026") == [DAY, None, None, DAY]
     assert read() == []
+
+
+def test_a_day_is_told_from_a_time():
+    days = ["2026-04-03", " 3.4.2026 ", "20260403"]
+    times = ["2026-04-03 14:05", "2026-04-03T14", "3.4.2026 14:05", "1775225100", "1775225100000"]
+    assert are_days(pl.Series([*days, *times])).to_list() == [True] * 3 + [False] * 5
