@@ -39,6 +39,7 @@ def record(
     from data.consents import ConsentEntry, current_consents, record_consents
     from data.contacts.editing import refuse_forgotten
     from data.ledger.locking import lock_ledger
+    from messaging.instants import A_DAY_S
     from messaging.one_number import read_number
     from messaging.sealed import person_key
 
@@ -48,6 +49,8 @@ def record(
         now = instance.store.now()
         if told_at is not None and told_at > now:
             raise NotYet("a consent is of the past: leave out --at for now.")
+        if told_at is not None and at is not None and not is_given and _is_day(at):
+            told_at = min(told_at + A_DAY_S - 1, now)  # nobody knows at what time, so until its end
         person = person_key(instance.keys.person, msisdn)
         entry = ConsentEntry(
             person_key=person,
@@ -111,6 +114,14 @@ def as_dict(one: Statement) -> dict[str, Any]:
         "by": one.by,
         "is_current": one.is_current,
     }
+
+
+def _is_day(at: str) -> bool:
+    import polars as pl
+
+    from messaging.instants import are_days
+
+    return bool(are_days(pl.Series([at]))[0])
 
 
 def _purpose(written: str) -> str:

@@ -155,6 +155,12 @@ def test_an_older_yes_leaves_the_no_standing(instance):
     assert listed() == {(ANN, "purpose:marketing", "consent withdrawn")}
 
 
+def test_a_no_of_a_day_is_newer_than_a_yes_of_that_day(instance):
+    answer("consent", "give", ANN, "--source", "web form", "--at", "2020-05-01T15:00")
+    assert answer("consent", "withdraw", ANN, "--source", "a call", "--at", "2020-05-01")["is_given"] is False
+    assert answer("consent", "give", ANN, "--source", "web form", "--at", "2020-05-02")["is_given"] is True
+
+
 def test_an_export_imports_again_as_it_was(instance, tmp_path):
     ask("suppress", "add", ANN, "--reason", "=complaint", "--scope", "SHOP")
     ask("suppress", "add", BOB, "--reason", "STOP, twice")
