@@ -206,7 +206,7 @@ def _summary(
         batch_size=campaign.run.batch_size,
         validity_s=campaign.run.validity_s,
         purpose=campaign.purpose,
-        source_fingerprint=source.fingerprint,
+        source_fingerprint=source.identity,
         text_fingerprint=text_fingerprint,
         plan_fingerprint=_plan_fingerprint(campaign, source, prices, text_fingerprint, writing.fingerprint),
         failure_guards=campaign.guards.of_failures,

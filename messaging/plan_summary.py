@@ -15,7 +15,8 @@ class PlanSummary:
     """Counts, cost and fingerprints of one plan; nothing personal.
 
     rejects and excluded count by rule and by reason. cost is in `currency`, for all segments. The fingerprints are
-    sha256 in hexadecimal digits: of the source's bytes, of the template, and of all that decides who gets what.
+    sha256 in hexadecimal digits: of the source (a file's bytes; which list or query it is), of the template, and of
+    all that decides who gets what.
     Raises ValueError when the equations of design.md §5 do not hold, so no plan that loses a row is ever frozen.
     """
 

@@ -33,6 +33,7 @@ class Source:
         *,
         name: str,
         fingerprint: str = "",
+        identity: str | None = None,
         folder: Path | None = None,
         rows_per_chunk: int = ROWS_OF_A_CHUNK,
     ) -> None:
@@ -46,6 +47,7 @@ class Source:
         self.hollow = [one for one, written in self.headers.items() if not written]
         self.name = name
         self._fingerprint = fingerprint
+        self._identity = identity
         self.read_as = grid.read_as
 
     def chunks(self) -> Iterator[pl.DataFrame]:
@@ -64,6 +66,11 @@ class Source:
     @property
     def fingerprint(self) -> str:
         return self._grid.digest.hexdigest() if self._grid.digest else self._fingerprint
+
+    @property
+    def identity(self) -> str:
+        """What tells it from other sources: of a file its content, of a connection what is asked of it."""
+        return self.fingerprint if self._identity is None else self._identity
 
     @property
     def n_rows(self) -> int:

@@ -59,7 +59,8 @@ class StoredContacts:
     """One reading of stored people: n_rows and fingerprint are complete once `contacts` came to its end.
 
     headers: names for templates → as the first source wrote them. source_row is the place in contact order, from 1.
-    fingerprint: SHA-256 of everybody's number, fields and attributes, in order.
+    fingerprint: SHA-256 of everybody's number, fields and attributes, in order. identity: which people these are,
+    whatever is known of them at the moment.
     """
 
     hollow: list[str]
@@ -79,6 +80,7 @@ class StoredContacts:
         self._rows_per_chunk = rows_per_chunk
         self._digest = hashlib.sha256()
         self.name = name
+        self._identity = hashlib.sha256(f"{kind} {name}".encode()).hexdigest()
         self.hollow, self.notices = [], []
         self.read_as = f"stored {kind}"
         self.headers = {**{field: field for field in FIELDS}, **attributes}
@@ -104,6 +106,10 @@ class StoredContacts:
     @property
     def fingerprint(self) -> str:
         return self._digest.hexdigest()
+
+    @property
+    def identity(self) -> str:
+        return self._identity
 
     def _pieces(self) -> Iterator[pl.DataFrame]:
         for rows in plain_rows(self._rows, _ROWS_AT_ONCE):
