@@ -137,7 +137,7 @@ def _dump_postgres(store: Store, target: Path) -> list[str]:
 
 def _places(rows: Iterable[tuple[str, str]]) -> list[str]:
     """Relative to the var folder."""
-    return [place if kind == "run" else f"lake/{place}" for kind, place in rows]
+    return [f"lake/{place}" if kind == "lake" else place for kind, place in rows]
 
 
 def _copy_files(places: list[str], var_dir: Path, draft: Path, files: dict[str, BackedUpFile]) -> list[str]:

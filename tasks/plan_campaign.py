@@ -18,6 +18,7 @@ from messaging.campaign import Campaign, Consent
 from messaging.errors import TidingsError
 from messaging.runs import RunState
 from tasks.discretion import discreet
+from tasks.load_analytics import bring_up_to_date
 from tasks.quality_gate import quality_gate
 from tasks.workplace import this_workplace
 
@@ -41,6 +42,9 @@ def plan_campaign(run: int, campaign: str, *, consent: str | None, again: bool) 
         loaded = load_campaign(campaign, here=CHECKOUT)
         definition = _with_consent(loaded.campaign, consent)
         require_consent(definition, is_simulated=bound.is_simulated)
+        if definition.audience.segment is not None:
+            # Whoever was texted a moment ago counts as texted: a schedule has nobody who could load first.
+            bring_up_to_date(workplace, fold_all=True)
         plan = make_plan(
             definition, base=loaded.base, store=store, keys=instance.keys, folder=instance.var_dir
         )

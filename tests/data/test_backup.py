@@ -17,6 +17,7 @@ from data import backup as backups
 from data.backup import write_backup
 from data.backup_manifest import BackupError, copy_checked, read_manifest
 from data.file_lock import only_one
+from data.imports import ImportCounts, begin_import, finish_import, import_folder
 from data.store.engine import open_store
 from data.store.migrate import StoreError
 from tests.data.small_house import NOW, House, bind, freeze, house_in
@@ -52,6 +53,19 @@ def test_it_holds_the_store_the_run_files_and_the_lake(backed_up):
         "lake/planned/run-000001.parquet",
     }
     assert backed_up.missing == []
+
+
+def test_it_holds_the_rejects_of_imports_too(house, tmp_path):
+    with house.opened() as instance:
+        number = begin_import(instance.store, name="a", source="a.csv", fingerprint="1", by="ann", now=NOW)
+        folder = import_folder(house.var_dir, number)
+        folder.mkdir(parents=True)
+        (folder / "rejects.csv").write_text("row")
+        place = folder.relative_to(house.var_dir).as_posix()
+        finish_import(instance.store, number, counts=ImportCounts(), folder=place, now=NOW)
+        made = write_backup(instance, tmp_path / "backups", now=NOW)
+    assert "imports/000001/rejects.csv" in files_of(made.folder)
+    assert made.missing == []
 
 
 def test_its_name_tells_the_instance_and_the_time(backed_up):

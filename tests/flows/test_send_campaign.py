@@ -3,10 +3,14 @@
 from __future__ import annotations
 
 import pytest
+import sqlalchemy as sa
 
 from data.ledger.audit import audit_run
 from data.runs import find_run, list_runs
+from data.segments import save_segment
 from messaging.runs import RunState
+from messaging.segment_filter import parse_filter
+from tests.data.stored_people import store_people
 from tests.flows.conftest import name_of, number_of
 
 pytestmark = pytest.mark.prefect
@@ -63,6 +67,23 @@ def test_a_campaign_goes_from_its_source_to_its_account(send, campaign, instance
     assert terms_of(instance, run.run)["delivered"] == 25
     assert simulator.ledger()["messages"] == 25
     assert in_prefect(state).name == f"welcome · run {run.run}"
+
+
+def test_a_segment_knows_who_was_texted_before_anything_is_planned_for_it(send, campaign, instance, tmp_path):
+    people = [{"msisdn": number_of(n), "first_name": name_of(n)} for n in range(3)]
+    store_people(instance.store, instance.keys.person, people, to="customers")
+    asked = {"simulated": True, "all": [{"list": "customers"}, {"texted": {"not_within": "14d"}}]}
+    save_segment(instance.store, "rested", parse_filter(asked), by="Ann", now=1.0)
+    send(campaign(n_people=2), run_key="first")
+    with instance.store.write.begin() as connection:  # as if nobody had loaded since
+        connection.execute(sa.text("delete from behaviour"))
+        connection.execute(sa.text("delete from exports where kind = 'behaviour'"))
+    path = campaign("second", text="Hello again")
+    path.write_text(
+        path.read_text().replace('file = "second.csv"', 'segment = "rested"').replace('region = "GB"', "")
+    )
+    send(path, run_key="second")
+    assert find_run(instance.store, "second").n_messages == 1
 
 
 def test_a_run_shows_its_plan_and_its_progress_as_tables(send, campaign, instance):
