@@ -1,13 +1,12 @@
 import asyncio
-import json
-import subprocess
-import sys
 
 import pytest
 
+from engine.sender.core import _Sender
 from tests.simulation.campaign_simulation import simulate
 from tests.simulation.many import Played, play_many, replay_command
 from tests.simulation.virtual_time import Deadlock, VirtualTimeLoop
+from tests.simulation.world import PromiseBroken
 
 SEEDS = 300
 
@@ -81,34 +80,25 @@ def test_history_is_told_line_by_line_and_changes_nothing():
     assert any(" claim: Claim(" in line for line in lines)
 
 
-# In a process of its own: what a broken campaign leaves behind, the collector may close in any thread of this one,
-# and an SQLite in memory that two threads close and copy at a time ends the process.
-FORGETFUL = """
-import json
-from engine.sender.core import _Sender
-from tests.simulation.campaign_simulation import simulate
-from tests.simulation.world import PromiseBroken
-
-_Sender._is_held_back = lambda self, flight: False  # it does not look at the clock before bytes leave
-
-def broken(seed):
-    try:
-        simulate(seed)
-    except PromiseBroken as error:
-        return str(error)
-
-first = {seed: how for seed in range(40) if (how := broken(seed))}
-one = next(iter(first), None)
-print(json.dumps([first, [broken(one), broken(one)]]))
-"""
+@pytest.fixture
+def forgetful(monkeypatch):
+    """A sender that does not look at the clock before bytes leave."""
+    monkeypatch.setattr(_Sender, "_is_held_back", lambda self, flight: False)
 
 
-def test_a_broken_promise_is_found_and_its_seed_breaks_it_the_same_way_again():
-    done = subprocess.run([sys.executable, "-c", FORGETFUL], capture_output=True, text=True, check=True)
-    broken, again = json.loads(done.stdout)
-    assert any(" late (at " in how for how in broken.values())
-    # Down to the trace of all that happened before.
-    assert again == [next(iter(broken.values()))] * 2
+def test_a_broken_promise_is_found_and_its_seed_breaks_it_the_same_way_again(forgetful):
+    broken: list[tuple[int, str]] = []
+    for seed in range(40):
+        try:
+            simulate(seed)
+        except PromiseBroken as error:
+            broken.append((seed, str(error)))
+    assert any(" late (at " in how for _, how in broken)
+    seed, how = broken[0]
+    for _ in range(2):
+        with pytest.raises(PromiseBroken) as again:
+            simulate(seed)
+        assert str(again.value) == how, "down to the trace of all that happened before"
 
 
 def test_virtual_time_passes_at_once_and_in_order():

@@ -280,4 +280,9 @@ class World:
 
 @contextmanager
 def world_of(scenario: Scenario, loop: asyncio.AbstractEventLoop) -> Iterator[World]:
-    yield World(scenario, loop, MemoryStore.of_this_process())
+    try:
+        yield World(scenario, loop, MemoryStore.of_this_process())
+    except BaseException:
+        # A statement of what broke may still be open, and a copy of the empty store under it ends the process.
+        MemoryStore.of_this_process.cache_clear()
+        raise
