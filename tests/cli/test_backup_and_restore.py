@@ -66,6 +66,7 @@ def test_from_the_backup_to_the_resumed_run(house, tmp_path, monkeypatch):
         "unconfirmed": 10,
         "forgotten_again": 0,
         "forgotten_unreadable": 0,
+        "not_erased": [],
     }
     assert (
         json.loads(ask("resume", "1", "--opt-outs-checked", "--json"))["state"] == "finished_with_unconfirmed"

@@ -151,9 +151,9 @@ def test_some_contacts_are_found_and_the_rest_is_counted_on():
     assert told("contacts", "show", "--limit", "3")[-1].startswith("the first 3; --limit shows more")
     assert [one["last_name"] for one in some("contacts", "show", "--tag", "t1")] == ["Müller1", "Müller3"]
     assert [one["last_name"] for one in some("contacts", "show", "--search", "MÜLLER4")] == ["Müller4"]
-    assert told("contacts", "show", "--search", "Schmidt") == [
+    assert " ".join(told("contacts", "show", "--search", "Schmidt")) == (
         "no contact is so; `tidings contacts import` brings many, `tidings contacts add` one."
-    ]
+    )
 
 
 @pytest.mark.parametrize("kind", ["list", "tag"])

@@ -229,7 +229,7 @@ def test_a_few_people_are_shown_with_their_numbers_masked(store):
             "known: first_name, last_name, language, time_zone, external_id, region.",
         ),
         ({"list": "a"}, "there is no list 'a'; known: A"),
-        ({"tag": "VIP"}, "there is no tag 'VIP'; known: A, vip"),
+        ({"tag": "VIP"}, "there is no tag 'VIP'; did you mean vip?"),
         ({"texted": {"run": 9}}, "there is no run 9"),
         ({"texted": {"campaign": "sprng"}}, "there is no campaign 'sprng'; did you mean spring?"),
     ],

@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 import sqlalchemy as sa
-from hypothesis import given, settings
+from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
 from data import behaviour as kept
@@ -280,6 +280,7 @@ def test_what_is_not_loaded_yet_is_said(world):
 
 @pytest.mark.slow
 @settings(max_examples=10, deadline=None)
+@example(seed=2**32, n_steps=53, load_at={5})  # a receipt for a message in flight
 @given(seed=st.integers(0, 2**32), n_steps=st.integers(1, 60), load_at=st.sets(st.integers(0, 60)))
 def test_behaviour_is_what_the_ledger_says_however_often_it_was_loaded(seed, n_steps, load_at):
     with tempfile.TemporaryDirectory() as folder:

@@ -1,6 +1,6 @@
 -- lake/behaviour · DuckDB · grain: one row per person of a run for whom two of its messages files say another thing, by key
--- $newer, $older: the files. A message in doubt counts as a text: nobody shall get two because of it. All null: what the
--- older file said is so no more.
+-- $newer, $older: the files. A message in doubt counts as a text: nobody shall get two because of it. A receipt that came
+-- while its message was in flight waits for the outcome, as in the ledger. All null: what the older file said is so no more.
 with told as (
     select true as is_newer, person_key, status, accepted_at, settled_at, receipt, receipt_at
     from read_parquet($newer)
@@ -12,13 +12,13 @@ people as (
     select
         is_newer,
         person_key,
-        max(epoch(coalesce(accepted_at, settled_at))) filter (where status in ('accepted', 'unconfirmed')) as texted_at,
+        max(epoch(coalesce(accepted_at, settled_at))) as texted_at,
         max(epoch(receipt_at)) filter (where receipt in ('delivered', 'read')) as delivered_at,
         max(epoch(receipt_at)) filter (
             where receipt in ('undelivered', 'expired', 'rejected', 'failed', 'canceled')
         ) as failed_at
     from told
-    where person_key is not null
+    where person_key is not null and status in ('accepted', 'unconfirmed')
     group by is_newer, person_key
     having coalesce(texted_at, delivered_at, failed_at) is not null
 )
