@@ -6,6 +6,7 @@ What a fold changed for its people goes to the store's `behaviour` too, where se
 from __future__ import annotations
 
 import logging
+import time
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -28,6 +29,7 @@ from data.lake.files import (
 from data.lake.folding import changed_behaviour, fold_messages
 from data.lake.schemas import EVENTS, RUNS
 from engine.hard_failures import suppress_unreachable
+from messaging.errors import TidingsError
 
 if TYPE_CHECKING:
     from data.store.engine import Store
@@ -39,7 +41,13 @@ SMALL_ROWS = 1_000_000  # an events file below this is merged with others …
 MOST_SMALL_FILES = 8  # … once there are so many
 FOLDED_AT_ONCE = 100_000  # messages of a run that is folded at every load with news of it …
 FOLDED_PER_S = 10_000  # … and one of a million every 90 s at most, so that folding stays a trifle
+PATIENCE_S = 300.0  # for another loader: a load of millions takes a minute or so
+NAP_S = 0.2
 GRACE_S = 3_600.0  # longer than any query: superseded files stay for those who are reading them
+
+
+class StillLoading(TidingsError):
+    """What people did is not known to its end yet, and a plan that asks for it would be guessing."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -99,6 +107,33 @@ def tidy_lake(store: Store, lake: Path, *, now: float) -> list[str]:
         if not is_mine:
             return []
         return remove_strangers(lake, manifest.files_of_lake(store), older_than=now - GRACE_S)
+
+
+def load_all_news(
+    store: Store,
+    lake: Path,
+    analytics: Path,
+    *,
+    hard_failures: int = 0,
+    patience_s: float = PATIENCE_S,
+) -> Loaded:
+    """`load_lake` of all there is now, also when another loader is at work: it may have begun before the last news.
+
+    Blocking. Raises StillLoading when that one takes longer than patience_s, and as load_lake does.
+    """
+    give_up_at_s = time.monotonic() + patience_s
+    while True:
+        loaded = load_lake(
+            store, lake, analytics, now=store.now(), fold_all=True, hard_failures=hard_failures
+        )
+        if not loaded.is_busy:
+            return loaded
+        if time.monotonic() >= give_up_at_s:
+            raise StillLoading(
+                "the analytics are being loaded, so it is not known yet who was texted a moment ago. "
+                "Nothing was planned; try again in a few minutes."
+            )
+        time.sleep(NAP_S)
 
 
 def _drain(store: Store, lake: Path, now: float) -> tuple[int, int]:

@@ -9,7 +9,7 @@ from prefect.cache_policies import NO_CACHE
 
 from engine.loading import Loaded, load_lake
 from tasks.discretion import discreet
-from tasks.workplace import Workplace, this_workplace
+from tasks.workplace import this_workplace
 
 
 @task(
@@ -23,11 +23,7 @@ from tasks.workplace import Workplace, this_workplace
 @discreet
 def load_analytics(*, fold_all: bool = False) -> Loaded:
     """Safe to repeat at any time: each event reaches the lake once."""
-    return bring_up_to_date(this_workplace(), fold_all=fold_all)
-
-
-def bring_up_to_date(workplace: Workplace, *, fold_all: bool) -> Loaded:
-    """The same inside another task."""
+    workplace = this_workplace()
     instance = workplace.instance
     return load_lake(
         instance.store,

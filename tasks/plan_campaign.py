@@ -11,14 +11,16 @@ from prefect.cache_policies import NO_CACHE
 from config.settings import CHECKOUT
 from data.definitions import load_campaign
 from data.runs import AlreadyPlanned, RunRecord, give_way, move_run, read_run
+from data.segments import read_segment
 from engine.consent import require_consent
 from engine.freeze import freeze
+from engine.loading import load_all_news
 from engine.plan import make_plan
 from messaging.campaign import Campaign, Consent
 from messaging.errors import TidingsError
 from messaging.runs import RunState
+from messaging.segment_filter import asks_for
 from tasks.discretion import discreet
-from tasks.load_analytics import bring_up_to_date
 from tasks.quality_gate import quality_gate
 from tasks.workplace import this_workplace
 
@@ -42,9 +44,14 @@ def plan_campaign(run: int, campaign: str, *, consent: str | None, again: bool) 
         loaded = load_campaign(campaign, here=CHECKOUT)
         definition = _with_consent(loaded.campaign, consent)
         require_consent(definition, is_simulated=bound.is_simulated)
-        if definition.audience.segment is not None:
+        if _asks_what_people_did(store, definition):
             # Whoever was texted a moment ago counts as texted: a schedule has nobody who could load first.
-            bring_up_to_date(workplace, fold_all=True)
+            load_all_news(
+                store,
+                instance.lake,
+                instance.analytics,
+                hard_failures=workplace.settings.hard_failures,
+            )
         plan = make_plan(
             definition, base=loaded.base, store=store, keys=instance.keys, folder=instance.var_dir
         )
@@ -70,6 +77,11 @@ def plan_campaign(run: int, campaign: str, *, consent: str | None, again: bool) 
         move_run(store, run, RunState.FAILED_IN_PLANNING, reason="an unexpected error", now=time.time())
         raise
     return frozen.run
+
+
+def _asks_what_people_did(store: Store, campaign: Campaign) -> bool:
+    segment = campaign.audience.segment
+    return segment is not None and bool(asks_for(read_segment(store, segment).filter))
 
 
 def _with_consent(campaign: Campaign, note: str | None) -> Campaign:

@@ -5,7 +5,6 @@ from __future__ import annotations
 import sqlite3
 import stat
 import threading
-import time
 from contextlib import closing
 
 import polars as pl
@@ -19,6 +18,7 @@ from data.contacts.lists import BadListName, add_members
 from data.file_lock import only_one
 from data.forgotten import forget
 from data.imports import list_imports
+from data.store.engine import Store
 from data.suppressions import Suppression, suppress
 from engine.importing import ImportRunning
 from messaging.errors import SourceError
@@ -427,6 +427,16 @@ def test_a_database_that_fails_half_way_has_changed_nothing(intake, crm):
     assert [state for _, state in intake.imports()] == ["failed"]
 
 
+def until_it_waits(store: Store, thread: threading.Thread) -> None:
+    """On PostgreSQL it is at a lock now; on SQLite it cannot even begin."""
+    if store.is_sqlite:
+        return
+    while thread.is_alive():
+        with store.read.connect() as connection:
+            if connection.execute(sa.text("select count(*) from pg_locks where not granted")).scalar_one():
+                return
+
+
 def test_an_import_and_a_forgetting_wait_for_each_other_one_after_the_other(people):
     people.bring(list="Spring", again=True)
     contact, list_no = people.rows("select contact, list from list_members order by contact")[0]
@@ -442,7 +452,7 @@ def test_an_import_and_a_forgetting_wait_for_each_other_one_after_the_other(peop
     with people.store.write.begin() as connection:
         merging._lock(connection, writes_ledger=False)
         forgetting.start()
-        time.sleep(0.5)  # it has come to the people themselves, where it may
+        until_it_waits(people.store, forgetting)
         add_members(connection, list_no, [contact], at=1.0, by="an import")
     forgetting.join()
     assert failed == []

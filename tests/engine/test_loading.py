@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import os
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import duckdb
@@ -12,7 +13,7 @@ from data.lake import manifest
 from data.lake.files import only_loader
 from data.store.tables import runs
 from engine import loading
-from engine.loading import GRACE_S, Loaded, tidy_lake
+from engine.loading import GRACE_S, Loaded, StillLoading, load_all_news, tidy_lake
 from tests.data.lake.small_world import SmallWorld
 
 
@@ -181,6 +182,24 @@ def test_only_one_loads_at_a_time(world):
         assert world.load() == Loaded(is_busy=True)
         assert tidy_lake(world.store, world.lake, now=world.now) == []
     assert world.load().n_events == 1
+
+
+def news_of(world: SmallWorld, *, patience_s: float) -> Loaded:
+    return load_all_news(world.store, world.lake, world.analytics, patience_s=patience_s)
+
+
+def test_who_needs_all_news_waits_for_another_loader_and_loads_what_that_one_had_not_seen(world):
+    with ThreadPoolExecutor(1) as pool:
+        with only_loader(world.lake):
+            waiting = pool.submit(news_of, world, patience_s=60)
+            with pytest.raises(TimeoutError):
+                waiting.result(timeout=0.5)
+        assert waiting.result(timeout=60).n_events == 1
+
+
+def test_who_needs_all_news_says_so_when_another_loader_takes_too_long(world):
+    with only_loader(world.lake), pytest.raises(StillLoading, match="Nothing was planned"):
+        news_of(world, patience_s=0)
 
 
 def test_a_large_run_is_folded_now_and_then_and_in_the_end(world):
