@@ -34,7 +34,7 @@ def fold_messages(lake: Path, run: int, planned: Sequence[Path], events: Sequenc
     spill = lake / ".spill"
     make_private_folder(spill)
     files = {"planned": [str(file) for file in planned], "events": [str(file) for file in events]}
-    with _readable(run), _connected(spill) as connection:
+    with readable(f"run {run}: "), _connected(spill) as connection:
         return write_tables(_folded(connection, files, run), MESSAGES, path, cast=True)
 
 
@@ -49,7 +49,7 @@ def changed_behaviour(lake: Path, run: int, newer: Path, older: Sequence[Path]) 
         "newer": [str(newer)],
         "older": [str(file) for file in older] or [str(empty_file(lake, "messages"))],
     }
-    with _readable(run), _connected(spill) as connection:
+    with readable(f"run {run}: "), _connected(spill) as connection:
         changed = connection.execute(sql("lake/behaviour"), files)
         while rows := changed.fetchmany(ROWS_PER_GROUP):
             yield from map(Behaved._make, rows)
@@ -60,12 +60,13 @@ def _connected(spill: Path) -> duckdb.DuckDBPyConnection:
 
 
 @contextmanager
-def _readable(run: int) -> Iterator[None]:
+def readable(of: str = "") -> Iterator[None]:
+    """Raises LakeFileError for a file that DuckDB cannot read. of: what it is about, such as 'run 7: '."""
     try:
         yield
     except duckdb.IOException as error:
         raise LakeFileError(
-            f"run {run}: a file of the lake cannot be read ({str(error).splitlines()[0]}); "
+            f"{of}a file of the lake cannot be read ({str(error).splitlines()[0]}); "
             "put var/lake back from a backup. No message is affected."
         ) from None
 

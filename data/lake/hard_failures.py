@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from collections.abc import Collection, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
 import duckdb
 
-from data.lake.folding import MEMORY_LIMIT, LakeFileError
+from data.lake.folding import MEMORY_LIMIT, readable
 from data.sql import sql
 
 
@@ -38,16 +37,5 @@ def failures_in_a_row(
 
 
 def _ask(name: str, asked: Mapping[str, Any]) -> list[Any]:
-    with _readable(), duckdb.connect(config={"memory_limit": MEMORY_LIMIT}) as connection:
+    with readable(), duckdb.connect(config={"memory_limit": MEMORY_LIMIT}) as connection:
         return connection.execute(sql(f"lake/{name}"), dict(asked)).fetchall()
-
-
-@contextmanager
-def _readable() -> Iterator[None]:
-    try:
-        yield
-    except duckdb.IOException as error:
-        raise LakeFileError(
-            f"a file of the lake cannot be read ({str(error).splitlines()[0]}); "
-            "put var/lake back from a backup. No message is affected."
-        ) from None
