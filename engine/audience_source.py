@@ -50,14 +50,14 @@ def open_people(
         folder=folder,
         rows_per_chunk=rows_per_chunk,
     ) as source:
-        columns = choose(source, audience)
+        columns = columns_of(source, audience)
         yield (
             source,
             PartedSource(source, columns, region=audience.region, key=keys.person, folder=folder),
         )
 
 
-def choose(source: Source, told: SourceSection) -> Columns:
+def columns_of(source: Source, told: SourceSection) -> Columns:
     """The columns that a section names, and those that are recognised."""
     return choose_columns(
         source.headers,

@@ -15,8 +15,9 @@ from data.contacts.merging import known_attributes
 from data.imports import ImportRecord, find_earlier
 from data.readers import Source
 from data.spool import Spool
+from engine.audience_source import columns_of
 from engine.parting import PartedSource
-from messaging.columns import Columns, choose_columns, find_column
+from messaging.columns import Columns, find_column
 from messaging.errors import SourceError
 from messaging.incoming import (
     INCOMING,
@@ -43,7 +44,7 @@ class ImportReading:
     ) -> None:
         self.request = request
         self.source = source
-        self.columns = _columns(source, request)
+        self.columns = columns_of(source, request.source)
         self.fields = _fields(source, self.columns, request)
         _refuse_unknown_fields(request, self.fields, source, store)
         self.names: list[tuple[Kind, str]] = [("tag", tag) for tag in request.tags]
@@ -119,19 +120,6 @@ class ImportReading:
                 "2026-11-29 14:05. Theirs counts as given at no known time."
             )
         return told
-
-
-def _columns(source: Source, request: ImportRequest) -> Columns:
-    told = request.source
-    return choose_columns(
-        source.headers,
-        phone=told.phone,
-        region=told.country,
-        consent=told.consent,
-        external_id=told.external_id,
-        fields=told.fields,
-        source=source.name,
-    )
 
 
 def _fields(source: Source, columns: Columns, request: ImportRequest) -> Fields:
