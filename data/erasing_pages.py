@@ -1,8 +1,12 @@
-"""Taking people out of the pages that gateways sent: what stands beside their number is blanked, the page stays."""
+"""Taking people out of the pages that gateways sent: what stands beside their number is blanked, the page stays.
+
+A page may also come after somebody was forgotten, since gateways tell the same again: it is blanked as it is read.
+"""
 
 from __future__ import annotations
 
 import re
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from functools import cache
 from typing import TYPE_CHECKING, Any
@@ -11,13 +15,18 @@ import orjson
 import sqlalchemy as sa
 
 from data.sql import sql
-from messaging.traces import Traces
+from messaging.sealed import person_key
+from messaging.traces import Traces, trace_of
 
 if TYPE_CHECKING:
+    from sqlalchemy.engine import Connection
+
     from data.store.engine import Store
 
 _PAGES_AT_ONCE = 50
-_NUMBER = re.compile(rb"\d(?:[ .()\-/]?\d){6,}")  # in a page that is no JSON
+_NUMBER = re.compile(rb"\d(?:[ .()\-/]?\d){6,}")
+_NO_DIGIT = re.compile(rb"\D+")
+_MOST_DIGITS = 15  # of a number with its country (ITU-T E.164)
 
 
 @dataclass(frozen=True, slots=True)
@@ -45,6 +54,36 @@ def erase_pages(store: Store, traces: Traces, *, national: str | None = None) ->
                 connection.execute(_statement("blank_page"), {"page": page, "body": blanked})
             n_pages += 1
     return ErasedPages(n_pages, n_unread)
+
+
+def people_in(body: bytes, key: bytes) -> dict[str, str]:
+    """Person key → number, of all that could be a number with its country in a page, whether it is one or not.
+
+    key: the key of person keys. As gateways write numbers: with a plus, two noughts or neither before the country.
+    """
+    found = {_NO_DIGIT.sub(b"", run).removeprefix(b"00") for run in _NUMBER.findall(body)}
+    numbers = [f"+{digits.decode('ascii')}" for digits in found if len(digits) <= _MOST_DIGITS]
+    return {person_key(key, number): number for number in numbers}
+
+
+def blank_page(
+    connection: Connection,
+    page: int,
+    body: bytes,
+    people: Mapping[str, str],
+    forgotten: Iterable[str],
+    key: bytes,
+) -> bool:
+    """Blank those of the people in a page who were forgotten, in the caller's transaction. Whether it tells of any.
+
+    people: as people_in found them. key: the key of person keys.
+    """
+    told = [trace_of(key, people[person]) for person in forgotten]
+    blanked = _without(body, Traces(key, told)) if told else None
+    if blanked is None:
+        return False
+    connection.execute(_statement("blank_page"), {"page": page, "body": blanked})
+    return True
 
 
 def pages_about(store: Store, traces: Traces, *, national: str) -> list[int]:

@@ -133,6 +133,24 @@ def forgotten_people(store: Store) -> list[str]:
         return list(connection.execute(sa.text(sql("forgotten/people"))).scalars())
 
 
+def forgotten_among(connection: Connection, person_keys: Iterable[str]) -> set[str]:
+    """Whoever of these people asked to be forgotten and was not let back."""
+    asked = sorted(set(person_keys))
+    if not asked:
+        return set()
+    name = "forgotten" if connection.dialect.name == "sqlite" else "forgotten_on_postgresql"
+    told = {"person_keys": orjson.dumps(asked).decode()}
+    return set(connection.execute(sa.text(sql(f"contacts/{name}")), told).scalars())
+
+
+def forgotten_with_replies(store: Store) -> dict[str, str]:
+    """Whoever of the forgotten has a reply that still names them: person key → number."""
+    with store.read.connect() as connection:
+        return {
+            row.person_key: row.msisdn for row in connection.execute(sa.text(sql("forgotten/with_replies")))
+        }
+
+
 def _suppress(connection: Connection, person_keys: Sequence[str], now: float) -> None:
     entries = [
         Suppression(person_key=person, msisdn=None, reason=FORGOTTEN, source="forget")

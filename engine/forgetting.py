@@ -10,7 +10,7 @@ from __future__ import annotations
 import logging
 import shutil
 import time
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Collection, Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
 from pathlib import Path
@@ -42,7 +42,15 @@ from data.erasing_pages import erase_pages
 from data.file_lock import only_one
 from data.files import RunFolder
 from data.fingerprints import fingerprint
-from data.forgotten import FILE, erase_again, external_ids, forget
+from data.forgotten import (
+    FILE,
+    erase_again,
+    external_ids,
+    forget,
+    forgotten_people,
+    forgotten_with_replies,
+    read_forgotten,
+)
 from data.lake.files import LOCK_FILE as LOADER_LOCK
 from data.owed_forgetting import Owed, read_owed, remove_owed, write_owed
 from data.sql import sql
@@ -103,10 +111,31 @@ def forget_person(instance: Instance, msisdn: str, *, by: str, patience_s: float
 def finish_forgetting(instance: Instance, *, patience_s: float = 5.0, pause_s: float = PAUSE_S) -> Erased:
     """For housekeeping: do what is owed, as far as it no longer has to wait.
 
-    pause_s: between two looks at what waits for something other than the end of a run.
+    Also for whoever a reply names although they were forgotten; what arrives is blanked as it is read
+    (engine/receipts.py), so there are none but what an older version kept. pause_s: between two looks at what waits for
+    something other than the end of a run.
     """
     owed = read_owed(instance.var_dir)
+    owed += _named_all_the_same(instance, {one.trace.person_key for one in owed})
     return _work_off(instance, owed, patience_s=patience_s, pause_s=pause_s) if owed else Erased()
+
+
+def _named_all_the_same(instance: Instance, known: Collection[str]) -> list[Owed]:
+    """Whom a reply names although they were forgotten, each owed a whole forgetting from now on."""
+    named = {
+        key: msisdn for key, msisdn in forgotten_with_replies(instance.store).items() if key not in known
+    }
+    if not named:
+        return []
+    traces = {one.person_key: one for one in read_forgotten(instance.var_dir / FILE).people}
+    now = instance.store.now()
+    owed = [
+        Owed(trace_of(instance.keys.person, msisdn).with_all(traces.get(key)), by="keep_house", asked_at=now)
+        for key, msisdn in named.items()
+    ]
+    for one in owed:
+        write_owed(instance.var_dir, one)
+    return owed
 
 
 def forget_in_restored(
@@ -114,18 +143,25 @@ def forget_in_restored(
 ) -> list[str]:
     """The files and pages of a backup, before anybody works with them; returns what is left, in sentences.
 
-    The rest of the store forgets in the transaction that makes it an instance.
+    people: as forgotten.txt names them; whom the backup itself has as forgotten is looked for too, since what an open run
+    still held of them was owed when it was made. The rest of the store forgets in the transaction that makes it an
+    instance.
     """
-    if not people:
+    named = {trace.person_key for trace in people}
+    everybody = [*people, *(Trace(one) for one in forgotten_people(store) if one not in named)]
+    if not everybody:
         return []
     work = _Files(
-        var_dir, key, [Owed(trace=trace, by=_RESTORE, asked_at=now) for trace in people], now, Erased()
+        var_dir, key, [Owed(trace=trace, by=_RESTORE, asked_at=now) for trace in everybody], now, Erased()
     )
     work.collect_ids(_runs(store))
     for run in _runs(store):
         work.erase_run(run, may_send=False)
     work.erase_lake()
-    erase_pages(store, work.traces)
+    if n_unread := erase_pages(store, work.traces).n_unread:
+        work.wait(
+            f"{n_unread} pages of a gateway tell of them and were not read yet; they are blanked as they are read."
+        )
     return work.waits
 
 

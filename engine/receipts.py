@@ -1,4 +1,8 @@
-"""Collecting: pages of receipts and replies are stored as they came, then read, one commit each (design.md §6)."""
+"""Collecting: pages of receipts and replies are stored as they came, then read, one commit each (design.md §6).
+
+With its reading a page loses whatever it tells of people who were forgotten: a gateway may tell the same again, and a
+restored store asks for it once more.
+"""
 
 from __future__ import annotations
 
@@ -8,6 +12,8 @@ from collections.abc import Callable
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
+from data.erasing_pages import blank_page, people_in
+from data.forgotten import forgotten_among
 from data.ledger.locking import lock_ledger
 from data.ledger.receipts import record_receipts
 from data.receipt_pages import (
@@ -19,9 +25,10 @@ from data.receipt_pages import (
     read_cursor,
 )
 from data.replies import record_replies
+from data.store.tidying import empty_log
 from gateway_clients.errors import GatewayUnavailable, UnreadablePage
 from messaging.outcomes import Receipt, Reply
-from messaging.sealed import Sealer
+from messaging.sealed import Sealer, person_key
 
 if TYPE_CHECKING:
     from data.keys import Keys
@@ -80,6 +87,13 @@ async def collect(
     Pages are read by whoever comes first; reading one twice records nothing twice.
     """
     reader = _Reader(store, client, account, keys, clock)
+    collected = await _collect(reader, store, client, account)
+    if reader.has_blanked:
+        await asyncio.to_thread(empty_log, store)
+    return collected
+
+
+async def _collect(reader: _Reader, store: Store, client: GatewayClient, account: str) -> Collected:
     collected = await asyncio.to_thread(reader.read_left_over)
     if not client.capabilities.can_pull_receipts:
         return collected
@@ -131,6 +145,7 @@ class _Reader:
         self._person = keys.person
         self._sealer = Sealer(keys.references)
         self._clock = clock
+        self.has_blanked = False  # what a page told is in the store's log for a while
 
     def read_left_over(self) -> Collected:
         """Pages that are stored but not read: of a crashed predecessor, or unreadable until now."""
@@ -156,14 +171,20 @@ class _Reader:
     def _record(self, page: StoredPage, receipts: list[Receipt], replies: list[Reply]) -> Collected:
         """All that a page tells, and that it was read, in one commit."""
         now = self._clock()
+        people = people_in(page.body, self._person)
+        people |= {person_key(self._person, reply.msisdn): reply.msisdn for reply in replies}
         with self._store.write.begin() as connection:
             lock_ledger(connection)
             if not mark_read(connection, page.page, now=now):
                 return Collected()
             recorded = record_receipts(connection, self._account, receipts, self._sealer, now)
             answered = record_replies(connection, self._account, replies, person=self._person, now=now)
+            forgotten = forgotten_among(connection, people)
             if not (recorded.n_new or answered.n_new):
                 drop_page(connection, page.page)
+                self.has_blanked |= bool(forgotten)
+            elif blank_page(connection, page.page, page.body, people, forgotten, self._person):
+                self.has_blanked = True
         return Collected(
             n_pages=1,
             n_new=recorded.n_new,

@@ -24,7 +24,7 @@ from engine.freeze import freeze
 from engine.loading import load_lake
 from engine.parting import write_rejects
 from engine.plan import make_plan
-from engine.receipts import collect_once
+from engine.receipts import Collected, collect_once
 from engine.sender.process import SendingProcess
 from gateway_clients.registry import make_client
 from messaging.batches import BatchRef
@@ -97,9 +97,9 @@ class LivedIn:
             sending.close()
         close_run(instance.store, run, now=time.time())
 
-    def collect(self, instance: Instance) -> None:
+    def collect(self, instance: Instance) -> Collected:
         account = self.account()
-        collect_once(instance.store, lambda: _client(account), "sim", instance.keys, clock=time.time)
+        return collect_once(instance.store, lambda: _client(account), "sim", instance.keys, clock=time.time)
 
     def account(self) -> Account:
         return Account(account="sim", kind="simulator", settings={"url": self.simulator.url, "bulk_size": 1})

@@ -19,7 +19,7 @@ from data.forgotten import read_forgotten
 from data.keys import read_secrets
 from data.owed_forgetting import read_owed
 from data.runs import bind_run, move_run, read_run
-from data.store.tables import outcomes
+from data.store.tables import events, outcomes, receipt_pages, replies
 from engine import forgetting
 from engine.forgetting import finish_forgetting, forget_person
 from engine.restoring import Target, restore_backup
@@ -164,22 +164,143 @@ def test_others_keep_every_byte_of_theirs(lived_in):
     assert after == {name: words for name, words in before.items() if not name.startswith("store.db")}
 
 
+def restored_into(lived_in, backup, base, *, with_the_file=True):
+    new = lived_in_at(base, lived_in.simulator)
+    new.var_dir.mkdir(parents=True)
+    if with_the_file:
+        shutil.copy(lived_in.var_dir / "forgotten.txt", new.var_dir)
+    secrets = read_secrets(lived_in.var_dir / "keys")
+    target = Target(var_dir=new.var_dir, store_url=new.store_url, secrets=secrets, keeps_keys=True)
+    return new, restore_backup(backup, target, by="Eve", now=time.time())
+
+
 def test_a_backup_that_is_restored_forgets_her_again(lived_in, tmp_path):
     with lived_in.opened() as instance:
         backup = write_backup(instance, tmp_path / "backups", now=time.time())
         forget_person(instance, ANN, by="Eve")
-    new = lived_in_at(tmp_path / "new", lived_in.simulator)
-    new.var_dir.mkdir(parents=True)
-    shutil.copy(lived_in.var_dir / "forgotten.txt", new.var_dir)
-    secrets = read_secrets(lived_in.var_dir / "keys")
-    target = Target(var_dir=new.var_dir, store_url=new.store_url, secrets=secrets, keeps_keys=True)
-    restored = restore_backup(backup.folder, target, by="Eve", now=time.time())
+    new, restored = restored_into(lived_in, backup.folder, tmp_path / "new")
     assert (len(restored.forgotten.people), restored.not_erased) == (1, [])
     assert new.found() == {}
     with new.opened() as instance:
         new.load(instance)
         assert new.balanced(instance, 1)
     assert new.found() == {}
+
+
+def write_again(lived_in):
+    """She writes once more, and Bob does, on the page that the gateway is asked for again."""
+    lived_in.simulator.reply(ANN, "please call me, Zebulonia")
+    lived_in.simulator.reply(ANN, "STOP")
+    lived_in.simulator.reply("+447400123002", "thank you again")
+    time.sleep(0.3)
+
+
+@pytest.fixture(params=["sqlite", "postgresql"])
+def a_store(request, tmp_path, simulator):
+    """An instance of its own on each kind of store, and a gateway that can tell all of it again."""
+    if request.param == "sqlite":
+        lived_in = lived_in_at(tmp_path, simulator)
+    else:
+        lived_in = LivedIn(tmp_path, simulator, request.getfixturevalue("postgres_url"))
+    with lived_in.opened() as instance:
+        lived_in.live(instance)
+    return lived_in
+
+
+def test_the_same_pages_pulled_again_bring_nothing_of_her_back_and_her_stop_counts(a_store):
+    with a_store.opened() as instance:
+        forget_person(instance, ANN, by="Eve")
+        write_again(a_store)
+        with instance.store.write.begin() as connection:
+            connection.execute(sa.text("update accounts set receipt_cursor = null"))
+            connection.execute(sa.text("delete from receipts"))  # so that every page has news
+        collected = a_store.collect(instance)
+        assert (collected.n_replies, collected.n_stops) == (3, 1)
+        assert collected.n_new > 0
+        assert not any(tables_with(instance, word) for word in HERS)
+        assert a_store.found() == {}
+        with instance.store.read.connect() as connection:
+            texts = connection.execute(sa.text("select text from replies order by reply")).scalars().all()
+        assert texts == [None, "thank you", None, None, "thank you again"]
+        a_store.load(instance)
+        assert a_store.balanced(instance, 1)
+        assert a_store.found() == {}
+        key = person_key(instance.keys.person, ANN)
+        told = query(
+            instance.analytics, f"select count(*) from events where kind = 'reply' and person_key = '{key}'"
+        )
+        assert told[1] == [(0,)]
+        assert query(instance.analytics, "select count(*) from replies where is_stop")[1] == [(1,)]
+
+
+def test_a_restored_store_that_asks_for_the_pages_again_learns_nothing_of_her(lived_in, tmp_path):
+    with lived_in.opened() as instance:
+        backup = write_backup(instance, tmp_path / "backups", now=time.time())
+        forget_person(instance, ANN, by="Eve")
+        write_again(lived_in)
+    new, _ = restored_into(lived_in, backup.folder, tmp_path / "new")
+    with new.opened() as instance:
+        new.collect(instance)
+        finish_forgetting(instance, pause_s=0)
+        assert new.found() == {}
+        new.load(instance)
+        assert new.balanced(instance, 1)
+        assert query(instance.analytics, "select count(*) from replies")[1] == [(5,)]
+    assert new.found() == {}
+
+
+def test_what_was_owed_when_a_backup_was_made_is_done_by_its_restore(lived_in, tmp_path):
+    """Also where forgotten.txt was lost with the machine: the suppression list of the backup names her."""
+    with lived_in.opened() as instance:
+        lived_in.plan_run(instance, "Hello {{ first_name }}")
+        forget_person(instance, ANN, by="Eve")
+        assert set(lived_in.found()) == {"runs/000002/batches/000.parquet"}
+        backup = write_backup(instance, tmp_path / "backups", now=time.time())
+    new, _ = restored_into(lived_in, backup.folder, tmp_path / "new", with_the_file=False)
+    assert new.found() == {}
+
+
+def test_what_a_restored_store_had_not_read_yet_is_told_and_blanked_as_it_is_read(lived_in, tmp_path):
+    with lived_in.opened() as instance:
+        with instance.store.write.begin() as connection:
+            connection.execute(sa.text("update receipt_pages set read_at = null"))
+            connection.execute(sa.text("delete from replies"))
+        backup = write_backup(instance, tmp_path / "backups", now=time.time())
+        forget_person(instance, ANN, by="Eve")
+    new, restored = restored_into(lived_in, backup.folder, tmp_path / "new")
+    assert "were not read yet; they are blanked as they are read" in restored.not_erased[0]
+    with new.opened() as instance:
+        new.collect(instance)
+    assert new.found() == {}
+
+
+def test_house_keeping_forgets_whoever_an_older_version_let_come_back(a_store):
+    with a_store.opened() as instance:
+        forget_person(instance, ANN, by="Eve")
+        key = person_key(instance.keys.person, ANN)
+        with instance.store.write.begin() as connection:
+            reply = {"account": "sim", "gateway_message_id": "old", "to": "x", "received_at": 5.0}
+            connection.execute(
+                sa.insert(replies).values(person_key=key, msisdn=ANN, text="please call me", **reply)
+            )
+            connection.execute(
+                sa.insert(events).values(
+                    kind="reply", at=5.0, payload=f'{{"person_key":"{key}","account":"sim"}}'
+                )
+            )
+            body = f'{{"replies":[{{"from":"{ANN}","text":"please call me"}}]}}'.encode()
+            connection.execute(
+                sa.insert(receipt_pages).values(account="sim", fetched_at=5.0, body=body, read_at=5.0)
+            )
+        a_store.load(instance)
+        assert finish_forgetting(instance, pause_s=0).owed == []
+        assert not any(tables_with(instance, word) for word in HERS)
+        assert a_store.found() == {}
+        named = {"suppressions.person_key", "events.payload"}  # of the suppression itself
+        assert tables_with(instance, key) == named
+        told = query(instance.analytics, f"select distinct kind from events where person_key = '{key}'")
+        assert told[1] == [("suppression",)]
+        assert read_owed(a_store.var_dir) == []
 
 
 def test_under_a_run_that_may_still_send_the_batches_wait_until_it_is_over(lived_in):

@@ -6,8 +6,10 @@ from collections.abc import Iterator
 
 import orjson
 import pytest
+import sqlalchemy as sa
 
 from data.keys import Keys
+from data.store.tables import suppressions
 from engine import receipts as collecting
 from engine.receipts import Collected, collect, collect_once
 from gateway_clients.base import Capabilities, Page
@@ -213,6 +215,74 @@ def test_neither_number_nor_text_is_in_the_events(world):
     payloads = " ".join(payload for (payload,) in world.rows("select payload from events"))
     assert NUMBER not in payloads
     assert "STOP" not in payloads
+
+
+def forget(world: SmallWorld) -> None:
+    key = person_key(KEYS.person, NUMBER)
+    world.do(
+        sa.insert(suppressions).values(person_key=key, scope="", reason="forgotten", source="forget", at=1.0)
+    )
+
+
+def test_of_somebody_who_was_forgotten_it_is_kept_that_somebody_wrote_and_said_stop(world):
+    forget(world)
+    assert run(world, Gateway(page(r1="I am Ann", r2="STOP"))) == Collected(n_pages=1, n_replies=2, n_stops=1)
+    kept = world.rows("select gateway_message_id, person_key, msisdn, text, received_at from replies")
+    assert kept == [("r1", "", None, None, 5.0), ("r2", "", None, None, 5.0)]
+    payloads = [
+        orjson.loads(payload) for (payload,) in world.rows("select payload from events where kind = 'reply'")
+    ]
+    assert payloads == [{"account": "sim", "is_stop": False}, {"account": "sim", "is_stop": True}]
+    assert world.rows("select scope, reason, msisdn from suppressions") == [("", "forgotten", None)]
+    assert run(world, Gateway(page(r1="I am Ann", r2="STOP"))) == Collected(n_pages=1)
+
+
+WRITTEN = ("+447712345123", "00447712345123", "447712345123", "+44 7712 345 123", "07712 345123")
+
+
+@pytest.mark.parametrize("written", WRITTEN)
+def test_however_a_page_writes_the_number_of_somebody_forgotten_it_is_blanked_and_its_receipts_count(
+    world, written
+):
+    """A national number is one by the reply beside it: a client knows whose it is."""
+    forget(world)
+    body = orjson.dumps(
+        {
+            "rows": [0, 1],
+            "replies": {"r1": "I am Ann"},
+            "as it came": [{"from": written, "text": "I am Ann"}, {"from": "+447712345124", "text": "Bob"}],
+        }
+    )
+    assert run(world, Gateway(body)) == Collected(n_pages=1, n_new=2, n_adopted=2, n_replies=1)
+    assert stored_receipts(world) == [0, 1]
+    [(stored,)] = world.rows("select body from receipt_pages")
+    assert orjson.loads(stored)["as it came"] == [
+        {"from": None, "text": ""},
+        {"from": "+447712345124", "text": "Bob"},
+    ]
+
+
+def test_a_receipt_that_names_somebody_forgotten_counts_and_loses_the_name(world):
+    forget(world)
+    body = orjson.dumps({"rows": [2], "of": [{"to": 447712345123, "name": "Ann"}]})
+    assert run(world, Gateway(body)) == Collected(n_pages=1, n_new=1, n_adopted=1)
+    assert world.rows("select body from receipt_pages") == [(b'{"rows":[2],"of":[{"to":null,"name":""}]}',)]
+
+
+def test_a_page_of_somebody_forgotten_that_a_crash_left_unread_is_read_whole_and_then_blanked(
+    world, monkeypatch
+):
+    forget(world)
+    body = orjson.dumps({"rows": [0], "replies": {"r1": "STOP"}, "it": [{"from": NUMBER, "text": "STOP"}]})
+    with monkeypatch.context() as patch:
+        patch.setattr(collecting, "record_replies", lambda *args, **kwargs: (_ for _ in ()).throw(Crash))
+        with pytest.raises(Crash):
+            run(world, Gateway(body))
+    assert world.rows("select body from receipt_pages") == [(body,)]
+    collected = run(world, Gateway(body))
+    assert (collected.n_new, collected.n_replies, collected.n_stops) == (1, 1, 1)
+    [(stored,)] = world.rows("select body from receipt_pages")
+    assert NUMBER[1:].encode() not in stored
 
 
 def test_a_caller_without_a_loop_gets_a_client_of_its_own_that_is_closed(world):
