@@ -41,9 +41,14 @@ class GivenConsents:
         self._purpose = purpose
         self._whole: _Whole | None = None
 
+    @property
+    def is_empty(self) -> bool:
+        """Whether nobody has agreed, which does not change under the plan either."""
+        return self._store is None or not self._n_given
+
     def of(self, person_keys: pl.Series) -> pl.DataFrame:
         """consent_source, consent_at and consent_evidence, row by row; null for who has not agreed, and for null."""
-        if self._store is None or not self._n_given:
+        if self._store is None or self.is_empty:
             return pl.DataFrame(
                 {
                     name: pl.Series([None], dtype=GIVEN[name]).new_from_index(0, len(person_keys))

@@ -6,7 +6,7 @@ import io
 import os
 import tempfile
 import weakref
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from pathlib import Path
 
 import polars as pl
@@ -22,12 +22,20 @@ class Spool:
     They are kept as bytes: a frame that was filtered out of another one would hold the memory of both. What does not
     fit into memory lies in a file that no folder names, so nothing of it outlives the process, however that ends.
     folder: where that file takes its room; None: where the system keeps temporary files. schema: the columns that
-    `frame` has at least.
+    `frame` has at least. copies: columns, each with the other one that it is a copy of: kept once, found as it was.
     """
 
-    def __init__(self, folder: Path | None = None, *, schema: pl.Schema | None = None) -> None:
+    def __init__(
+        self,
+        folder: Path | None = None,
+        *,
+        schema: pl.Schema | None = None,
+        copies: Mapping[str, str] | None = None,
+    ) -> None:
         self._folder = folder
         self._schema = schema
+        self._copies = dict(copies or {})
+        self._in_order: list[str] = []  # the columns of a frame, copies among them
         self._in_memory: list[bytes] = []
         self._places: list[tuple[int, int]] = []  # of each frame in the file: where it begins, its bytes
         self._file: int | None = None
@@ -35,9 +43,10 @@ class Spool:
 
     def append(self, frame: pl.DataFrame) -> None:
         self.n_rows += frame.height
+        self._in_order = frame.columns
         buffer = io.BytesIO()
         # Arrow's own format would write whole buffers of which a filtered frame uses a part.
-        frame.write_parquet(buffer, compression="lz4", statistics=False)
+        frame.drop(self._copies).write_parquet(buffer, compression="lz4", statistics=False)
         self._in_memory.append(buffer.getvalue())
         if self._file is not None or sum(map(len, self._in_memory)) > _MOST_BYTES_IN_MEMORY:
             self._write_out()
@@ -52,16 +61,22 @@ class Spool:
 
     def __getitem__(self, place: int) -> pl.DataFrame:
         """The frame that was appended as number `place`, from 0."""
-        if place >= len(self._places):
-            return pl.read_parquet(io.BytesIO(self._in_memory[place - len(self._places)]))
-        assert self._file is not None
-        return pl.read_parquet(io.BytesIO(_read_at(self._file, *self._places[place])))
+        kept = pl.read_parquet(io.BytesIO(self._bytes_of(place)))
+        if not self._copies:
+            return kept
+        return kept.select(pl.col(self._copies.get(name, name)).alias(name) for name in self._in_order)
 
     @property
     def frame(self) -> pl.DataFrame:
         """All frames as one, for what is known to be small."""
         whole: pl.DataFrame = pl.concat([pl.DataFrame(schema=self._schema), *self], how="diagonal")
         return whole
+
+    def _bytes_of(self, place: int) -> bytes | bytearray:
+        if place >= len(self._places):
+            return self._in_memory[place - len(self._places)]
+        assert self._file is not None
+        return _read_at(self._file, *self._places[place])
 
     def _write_out(self) -> None:
         if self._file is None:

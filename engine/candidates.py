@@ -6,7 +6,7 @@ each other is decided on these all at once. So the cost grows with the rows and 
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterator
+from collections.abc import Collection, Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Protocol
@@ -24,24 +24,27 @@ from messaging.schemas import CONTACTS
 class Candidates:
     """Every row of a source, once: a contact or a reject.
 
-    contacts: CONTACTS + CONSENT_OF_A_MESSAGE + person_key + the source's columns + Columns.fields. rejects: REJECTS;
-    cells: RAW + the source's columns, row by row those of the rejects, null for a row that could not be cut into cells.
-    weighed: of all contacts, with what `compare_rows` says.
+    contacts: CONTACTS + person_key + the source's columns + Columns.fields, and what the store knows of their consent.
+    rejects: REJECTS; cells: RAW + the source's columns, row by row those of the rejects, null for a row that could not
+    be cut into cells. weighed: of all contacts, with what `compare_rows` says.
     """
 
     contacts: Spool
     rejects: Spool
     cells: Spool
     weighed: pl.DataFrame
+    resting: RestingOn
 
     def chosen(self, *, priced_regions: Collection[str]) -> Iterator[tuple[pl.DataFrame, pl.DataFrame]]:
-        """Chunk by chunk the people who may be texted, and the others as EXCLUDED + person_key."""
+        """Chunk by chunk the people who may be texted, with CONSENT_OF_A_MESSAGE, and the others as EXCLUDED + person_key."""
         n_before = 0
         for contacts in self.contacts:
             weighed = self.weighed.slice(n_before, contacts.height)
             n_before += contacts.height
-            yield choose_audience(contacts, weighed, priced_regions=priced_regions)
-            del contacts
+            people, others = choose_audience(contacts, weighed, priced_regions=priced_regions)
+            del contacts  # or two chunks would be in memory at a time
+            yield self.resting.of(people), others
+            del people, others
 
 
 class People(Protocol):
@@ -51,6 +54,8 @@ class People(Protocol):
     def rejects(self) -> Spool: ...
     @property
     def cells(self) -> Spool: ...
+    @property
+    def copies(self) -> Mapping[str, str]: ...
     def contacts(self) -> Iterator[pl.DataFrame]: ...
 
 
@@ -63,20 +68,21 @@ def gather_candidates(
     folder: Path | None = None,
 ) -> Candidates:
     """The first pass; it reads the source to its end. folder: as in open_source. Raises what People.contacts raises."""
-    kept, weighed = Spool(folder, schema=CONTACTS), Spool(folder, schema=WEIGHED)
+    kept = Spool(folder, schema=CONTACTS, copies=people.copies)
+    weighed = Spool(folder, schema=WEIGHED)
     for contacts in people.contacts():
-        contacts = resting.of(contacts)  # noqa: PLW2901 - or two chunks would be in memory at a time
+        contacts = resting.known(contacts)  # noqa: PLW2901 - or two chunks would be in memory at a time
         kept.append(contacts)
         weighed.append(
             weigh_contacts(
-                contacts,
+                resting.of(contacts),
                 needs_yes=resting.needs_yes,
                 suppressed=suppressed.among(contacts["person_key"]),
                 reach=reach,
             )
         )
         del contacts
-    return Candidates(kept, people.rejects, people.cells, _compared(weighed.frame))
+    return Candidates(kept, people.rejects, people.cells, _compared(weighed.frame), resting)
 
 
 def _compared(weighed: pl.DataFrame) -> pl.DataFrame:

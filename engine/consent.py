@@ -40,9 +40,23 @@ class RestingOn:
         self._given = given
         self.needs_yes = consent is not None and consent.basis == "recorded"
 
-    def of(self, contacts: pl.DataFrame) -> pl.DataFrame:
-        """contacts: CONTACTS + person_key. Returns them + CONSENT_OF_A_MESSAGE."""
+    def known(self, contacts: pl.DataFrame) -> pl.DataFrame:
+        """contacts: CONTACTS + person_key. Returns them with what the store knows of each, which may change meanwhile.
+
+        Most often that is nothing, and `of` tells the rest from the row itself.
+        """
+        if not self._asks_store:
+            return contacts
+        return contacts.hstack(self._given.of(contacts["person_key"]).get_columns())
+
+    def of(self, known: pl.DataFrame) -> pl.DataFrame:
+        """known: as `known` returns them. Returns CONTACTS + CONSENT_OF_A_MESSAGE + person_key and all other columns."""
         if not self.needs_yes:
-            return attested(contacts, self._note)
-        given = self._given.of(contacts["person_key"])
-        return recorded(contacts.hstack(given.get_columns()), row_source=self._row_source)
+            return attested(known, self._note)
+        if not self._asks_store:
+            known = known.hstack(self._given.of(known["person_key"]).get_columns())
+        return recorded(known, row_source=self._row_source)
+
+    @property
+    def _asks_store(self) -> bool:
+        return self.needs_yes and not self._given.is_empty

@@ -52,6 +52,11 @@ class PartedSource:
         self.cells = Spool(folder, schema=RAW)
 
     @property
+    def copies(self) -> Mapping[str, str]:
+        """Of what `contacts` gives: the column of the source that a column of ours repeats."""
+        return self.columns.copies
+
+    @property
     def headers(self) -> Mapping[str, str]:
         hollow = set(self._source.hollow)
         return {name: written for name, written in self._source.headers.items() if name not in hollow}

@@ -61,11 +61,10 @@ class Sample:
 class Plan:
     """Every row of the source, once, in one of the spools.
 
-    contacts: CONTACTS + CONSENT_OF_A_MESSAGE + person_key + the source's columns; excluded and audience part them. rejects: REJECTS, and cells
-    row by row what the source has there. excluded: EXCLUDED + person_key. audience: AUDIENCE + the source's columns.
-    messages: MESSAGES_OF_A_PLAN, one row per person of the audience, in its order and
-    in chunks of the same rows. headers: the source's columns, cleaned name → as written; fields: further names for some
-    of them, which the audience has beside.
+    contacts: as in engine.candidates; excluded and audience part them. rejects: REJECTS, and cells row by row what the
+    source has there. excluded: EXCLUDED + person_key. audience: AUDIENCE + the source's columns. messages:
+    MESSAGES_OF_A_PLAN, one row per person of the audience, in its order and in chunks of the same rows. headers: the
+    source's columns, cleaned name → as written; fields: further names for some of them, which the audience has beside.
     """
 
     campaign: Campaign

@@ -43,6 +43,13 @@ class Columns:
         return self.headers.get(column, column)
 
     @property
+    def copies(self) -> dict[str, str]:
+        """The names under which contacts have a column of the source a second time, each with that column."""
+        # An opt-out turns a cell of `consent` into a no, so beside one it is no copy.
+        repeated = {"external_id": self.external_id, "consent": None if self.opt_out else self.consent}
+        return {name: column for name, column in repeated.items() if column} | dict(self.fields)
+
+    @property
     def in_words(self) -> dict[str, str]:
         """Meaning → the header as the source writes it, for people to look at."""
         meant = {

@@ -9,6 +9,7 @@ from __future__ import annotations
 import hashlib
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
+from types import MappingProxyType
 from typing import TYPE_CHECKING, Any, Literal
 
 import polars as pl
@@ -65,6 +66,7 @@ class StoredContacts:
 
     hollow: list[str]
     notices: list[str]
+    copies: Mapping[str, str] = MappingProxyType({})  # no column repeats another one
 
     def __init__(
         self,

@@ -27,6 +27,19 @@ def test_frames_come_back_in_order_as_often_as_one_asks(tmp_path, monkeypatch, i
     assert kept.frame["n"].to_list() == list(range(44))
 
 
+def test_a_column_that_is_a_copy_of_another_one_is_kept_once_and_found_in_its_place(tmp_path):
+    n = 2_000
+    frame = pl.DataFrame({"twin": [f"{i * 7919}" for i in range(n)], "n": range(n)})
+    frame = frame.with_columns(text="twin")
+    once, twice = Spool(tmp_path, copies={"twin": "text"}), Spool(tmp_path)
+    for kept in (once, twice):
+        kept.append(frame)
+        kept.append(frame.head(0))
+        assert [one.rows() for one in kept] == [frame.rows(), []]
+        assert kept[0].columns == kept.frame.columns == ["twin", "n", "text"]
+    assert len(once._in_memory[0]) < len(twice._in_memory[0]) * 0.8
+
+
 def test_what_is_put_aside_has_no_name_and_goes_with_its_spool(tmp_path, monkeypatch):
     monkeypatch.setattr(spool, "_MOST_BYTES_IN_MEMORY", 0)
     kept = Spool(tmp_path)

@@ -207,6 +207,20 @@ def test_who_has_opted_out_has_said_no_whatever_the_consent_column_says():
     assert contacts["consent"].to_list() == ["no", "no", "no", "yes", "yes", "no"]
 
 
+@pytest.mark.parametrize("opt_out", [None, "unsubscribed"])
+def test_columns_said_to_be_copies_are_copies(opt_out):
+    names = ("phone", "consent_", "customer_id", "vorname", opt_out or "points")
+    source = raw(
+        [("07400 123451", "yes", "7", "Ann", "1"), ("07400 123452", None, "8", None, None)], names=names
+    )
+    columns = choose_columns(source.columns[1:])
+    contacts, _ = split_contacts(source, columns, region="GB")
+    contacts = contacts.with_columns(pl.col(column).alias(name) for name, column in columns.fields.items())
+    assert set(columns.copies) == {"external_id", "first_name"} | ({"consent"} if opt_out is None else set())
+    for name, column in columns.copies.items():
+        assert contacts[name].equals(contacts[column], null_equal=True)
+
+
 CELLS = st.one_of(
     st.none(),
     st.sampled_from(
