@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import hashlib
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from enum import StrEnum
 from typing import NamedTuple
 
@@ -48,10 +48,14 @@ class Busy:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Recipients:
-    """Whom the messages of a batch go to, by row: what is looked up before they may leave. None: who was forgotten."""
+    """Whom the messages of a batch go to, by row: what is looked up before they may leave. None: who was forgotten.
+
+    msisdns: for the suppression of those whom the gateway refuses as opted out; empty: the key alone is suppressed.
+    """
 
     person_keys: Sequence[str | None]
     sender_ids: Sequence[str | None]
+    msisdns: Sequence[str | None] = ()
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -71,6 +75,7 @@ class Claim:
 
     start_in_s, send_for_s: from `now` of the answer to the first message's slot, and to the instant after which
     nothing may leave. A sender measures them from before it asked, so a slow answer only shortens its time.
+    recipients: of the whole batch, as they were asked for.
     """
 
     ref: BatchRef
@@ -78,6 +83,7 @@ class Claim:
     fence: int
     account: str
     rows: Sequence[int]
+    recipients: Recipients = field(repr=False, compare=False)
     request_key: str
     slot_at: float
     step_s: float

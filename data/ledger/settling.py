@@ -6,6 +6,7 @@ from collections.abc import Sequence
 from enum import Enum, auto
 from typing import TYPE_CHECKING, Any
 
+from data.gateway_opt_outs import suppress_opted_out
 from data.ledger.copies import (
     as_known_to_the_gateway,
     is_known_to_the_gateway,
@@ -61,9 +62,10 @@ def settle(
     if not settlements:
         return Settled(n_applied=0, n_repeated=0, n_late=0)
     ref = claim.ref
+    failed = [outcome for _, outcome in settlements if outcome.error is not None]
     if claim.kind is ClaimKind.RESUBMIT:
         settlements = [Settlement(row, said_of_the_first(outcome)) for row, outcome in settlements]
-    elif any(outcome.error is not None and is_known_to_the_gateway(outcome) for _, outcome in settlements):
+    elif failed and any(map(is_known_to_the_gateway, failed)):
         settlements = [Settlement(row, as_known_to_the_gateway(outcome)) for row, outcome in settlements]
     rows = [settlement.row for settlement in settlements]
     span = min(rows), max(rows) + 1
@@ -101,6 +103,8 @@ def settle(
     _write_adopted(connection, claim, after, receipts, now)
     _write_late(connection, claim, late + _beside_doubt(claim, applied, before), before, now)
     _write_other_copies(connection, claim, after, receipts, now)
+    if failed:
+        _suppress_opted_out(connection, claim, settlements, weights, now)
     if blocked_s > 0 and len(applied) + len(late):
         _block(connection, claim.account, blocked_s, rules, now)
     if applied:
@@ -273,6 +277,30 @@ def _write_other_copies(
         if is_of_another_copy(standing, receipt)
     ]
     write_copies(connection, claim.ref, copies, claim_no=claim.claim_no, now=now)
+
+
+def _suppress_opted_out(
+    connection: Connection,
+    claim: Claim,
+    settlements: Sequence[Settlement],
+    weights: Sequence[_Weight],
+    now: float,
+) -> None:
+    """Whoever has told the gateway to stop is texted no more, whatever its word is worth for this message.
+
+    Said again, it is no news: who was taken off the list since then stays off it until another message is refused.
+    """
+    recipients = claim.recipients
+    people = {
+        person: recipients.msisdns[row] if recipients.msisdns else None
+        for (row, outcome), weight in zip(settlements, weights, strict=True)
+        if outcome.error is not None
+        and outcome.error.kind is ErrorKind.OPTED_OUT
+        and weight is not _Weight.SAME
+        and (person := recipients.person_keys[row]) is not None
+    }
+    if people:
+        suppress_opted_out(connection, claim.ref.run, claim.account, people, now=now)
 
 
 def _as_arrays(settlements: Sequence[Settlement]) -> dict[str, list[Any]]:

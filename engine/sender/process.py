@@ -187,7 +187,7 @@ def _new_event_loop() -> asyncio.AbstractEventLoop:
 
 def batch_to_send(ref: BatchRef, messages: pl.DataFrame, validity_s: int) -> BatchToSend:
     """messages: MESSAGES of one batch, in the order of their rows."""
-    sender_ids = messages["sender_id"].to_list()
+    msisdns, sender_ids = messages["msisdn"].to_list(), messages["sender_id"].to_list()
     return BatchToSend(
         ref=ref,
         messages=[
@@ -196,11 +196,13 @@ def batch_to_send(ref: BatchRef, messages: pl.DataFrame, validity_s: int) -> Bat
             )
             for reference, msisdn, text, sender_id in zip(
                 messages["reference"].to_list(),
-                messages["msisdn"].to_list(),
+                msisdns,
                 messages["text"].to_list(),
                 sender_ids,
                 strict=True,
             )
         ],
-        recipients=Recipients(person_keys=messages["person_key"].to_list(), sender_ids=sender_ids),
+        recipients=Recipients(
+            person_keys=messages["person_key"].to_list(), sender_ids=sender_ids, msisdns=msisdns
+        ),
     )
