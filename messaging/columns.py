@@ -25,6 +25,7 @@ from messaging.header_ranks import (
 from messaging.schemas import RESERVED
 
 _MOST_HEADERS_SHOWN = 12
+_MOST_CHARS_SHOWN = 40  # of a header
 
 
 @dataclass(frozen=True, slots=True)
@@ -207,9 +208,13 @@ class _Finder:
         """Where one of them is somebody's number, the name beside it is somebody's too: none of them is shown."""
         headers = [self._written[name] for name in (self._written if names is None else names)]
         are_hidden = names is None and self._is_of_data  # those that are asked for were known by their words
-        shown = ["…" if are_hidden else header for header in headers[:_MOST_HEADERS_SHOWN]]
+        shown = ["…" if are_hidden else _shortened(header) for header in headers[:_MOST_HEADERS_SHOWN]]
         n_more = len(headers) - len(shown)
         return ", ".join(shown) + (f" and {n_more} more" if n_more else "")
+
+
+def _shortened(header: str) -> str:
+    return header if len(header) <= _MOST_CHARS_SHOWN else f"{header[:_MOST_CHARS_SHOWN]}…"
 
 
 def _words(header: str) -> frozenset[str]:

@@ -28,6 +28,7 @@ _BLOCK_BYTES = 4 << 20
 _SMALL_BLOCK_BYTES = 128 << 10  # after a block that did not add up: one bad row costs its neighbours little
 _LARGEST_BLOCK_BYTES = 32 << 20  # for a record that is longer than the others
 _SMALL_BLOCKS_AFTER_A_BAD_ONE = 32
+_LONGEST_CELL = 131_072  # characters; where a quote is left open, the rest of the file is one
 _QUOTED = re.compile(rb'"[^"]*+(?:""[^"]*+)*+"')
 _END = "\x1e"  # a record of its own after the last one: it is not reached when a quote is left open
 
@@ -174,6 +175,7 @@ class _Reader:
 
     def _records(self, n_bytes: int | None = None) -> Iterator[list[str]]:
         """Record after record, until n_bytes are taken; raises SourceError at a quote left open."""
+        csv.field_size_limit(_LONGEST_CELL)  # it is the whole process's, and other libraries change it
         reader = csv.reader(self._lines(), delimiter=self.separator)
         end = None if n_bytes is None else self.tape.n_bytes + n_bytes
         line = self.tape.n_lines + 1
@@ -188,7 +190,7 @@ class _Reader:
                 line = self.tape.n_lines + 1
                 if end is not None and self.tape.n_bytes >= end:
                     return
-        except csv.Error:  # beyond csv's limit of 131,072 characters in a cell
+        except csv.Error:  # beyond the limit
             raise self._open_quote(self.n_records + 1, line) from None
 
     def _lines(self) -> Iterator[str]:
@@ -199,7 +201,7 @@ class _Reader:
     def _open_quote(self, row: int, line: int) -> SourceError:
         return SourceError(
             f'{self.name}: a quote (") that opens in row {row}, line {line}, is never closed, or the cell is longer '
-            "than 131,072 characters. Close it, or write it twice if it belongs to the text."
+            f"than {_LONGEST_CELL:,} characters. Close it, or write it twice if it belongs to the text."
         )
 
 

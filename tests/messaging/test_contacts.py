@@ -51,6 +51,11 @@ def test_without_a_phone_column_one_is_asked_to_name_it():
     )
 
 
+def test_a_header_as_long_as_a_page_is_shown_by_its_beginning():
+    with pytest.raises(SourceError, match=rf"\(saw: mail, {'x' * 40}…\)"):
+        choose_columns(["mail", "x" * 5_000])
+
+
 def test_two_columns_that_may_both_be_the_phone_are_not_guessed_between():
     with pytest.raises(
         SourceError, match=r"^contacts.csv: 2 columns may be the phone number \(Home Phone, Work Phone\)"

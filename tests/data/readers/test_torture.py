@@ -3,9 +3,11 @@
 What a row of the table expects: a sentence, or by row the number that may be texted and the rule of each reject.
 """
 
+import csv
 import gzip
 import io
 import json
+import sys
 import zipfile
 from unittest.mock import patch
 
@@ -148,6 +150,18 @@ def test_a_trap_is_a_sentence_or_each_row_in_its_one_place(tmp_path, monkeypatch
         parted(path)
     assert "contacts.csv" in str(error.value)
     assert "\n" not in str(error.value)
+    assert len(str(error.value)) < 400
+
+
+def test_how_long_a_cell_may_be_does_not_hang_on_what_else_the_process_has_read(tmp_path):
+    path = tmp_path / "contacts.csv"
+    path.write_text("x" * 200_000)
+    before = csv.field_size_limit(sys.maxsize)
+    try:
+        with pytest.raises(SourceError, match="longer than 131,072 characters"):
+            parted(path)
+    finally:
+        csv.field_size_limit(before)
 
 
 def test_one_ragged_row_of_many_sends_few_of_its_neighbours_to_the_exact_reader(tmp_path):
