@@ -73,6 +73,13 @@ def read_account(store: Store, name: str, *, sealing_key: bytes) -> Account:
     )
 
 
+def kind_of_account(store: Store, name: str) -> str | None:
+    """The kind of gateway behind an account, without opening its credentials. None: there is no such account."""
+    with store.read.connect() as connection:
+        row = connection.execute(sa.text(sql("accounts/read")), {"account": name}).one_or_none()
+    return None if row is None else str(row.kind)
+
+
 def check_credentials(store: Store, *, sealing_key: bytes) -> None:
     """Raises CredentialsSealed when the credentials of an account do not open with this key."""
     with store.read.connect() as connection:

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 
 import sqlalchemy as sa
 
+from data.forgotten import forgotten_among
 from data.sql import sql
 from data.suppressions import EVERYWHERE, Suppression, record_suppressions
 
@@ -23,8 +24,10 @@ def suppress_opted_out(
     """Suppress those whom an account's gateway calls opted out, in the transaction that records its word.
 
     people: person key → number. Everywhere, as a STOP that we read ourselves (data/replies.py); what a simulator says
-    holds for its account only. Returns how many were not suppressed there before.
+    holds for its account only. Who was forgotten is suppressed already, by a word that stays. Returns how many were not
+    suppressed there before.
     """
+    forgotten = forgotten_among(connection, people)
     is_simulated = connection.execute(_is_simulated(), {"run": run}).scalar_one()
     entries = [
         Suppression(
@@ -35,6 +38,7 @@ def suppress_opted_out(
             scope=account if is_simulated else EVERYWHERE,
         )
         for person, msisdn in people.items()
+        if person not in forgotten
     ]
     return record_suppressions(connection, entries, now=now)
 

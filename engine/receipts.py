@@ -8,11 +8,13 @@ from __future__ import annotations
 
 import asyncio
 import logging
-from collections.abc import Callable
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 from data.erasing_pages import blank_page, people_in
+from data.files import RunFileError
 from data.forgotten import forgotten_among
 from data.ledger.locking import lock_ledger
 from data.ledger.receipts import record_receipts
@@ -26,6 +28,7 @@ from data.receipt_pages import (
 )
 from data.replies import record_replies
 from data.store.tidying import empty_log
+from engine.opted_out import OptedOut, OptOuts
 from gateway_clients.errors import GatewayUnavailable, UnreadablePage
 from messaging.outcomes import Receipt, Reply
 from messaging.sealed import Sealer, person_key
@@ -79,14 +82,14 @@ class Collected:
 
 
 async def collect(
-    store: Store, client: GatewayClient, account: str, keys: Keys, *, clock: Clock
+    store: Store, client: GatewayClient, account: str, keys: Keys, *, var_dir: Path, clock: Clock
 ) -> Collected:
     """Read what a crashed predecessor left unread, then pull until the gateway has nothing more.
 
     Runs on the client's event loop; the store is only touched in threads, so a sender on that loop is not held up.
     Pages are read by whoever comes first; reading one twice records nothing twice.
     """
-    reader = _Reader(store, client, account, keys, clock)
+    reader = _Reader(store, client, account, keys, var_dir, clock)
     collected = await _collect(reader, store, client, account)
     if reader.has_blanked:
         await asyncio.to_thread(empty_log, store)
@@ -111,14 +114,20 @@ async def _collect(reader: _Reader, store: Store, client: GatewayClient, account
 
 
 def collect_once(
-    store: Store, make_client: Callable[[], GatewayClient], account: str, keys: Keys, *, clock: Clock
+    store: Store,
+    make_client: Callable[[], GatewayClient],
+    account: str,
+    keys: Keys,
+    *,
+    var_dir: Path,
+    clock: Clock,
 ) -> Collected:
     """`collect` for a caller without an event loop, with a client that lives for this call. Blocking."""
 
     async def with_own_client() -> Collected:
         client = make_client()
         try:
-            return await collect(store, client, account, keys, clock=clock)
+            return await collect(store, client, account, keys, var_dir=var_dir, clock=clock)
         finally:
             await client.close()
 
@@ -138,12 +147,15 @@ async def _pull(client: GatewayClient, cursor: str | None) -> Page:
 class _Reader:
     """Reads stored pages of one account; everything here blocks."""
 
-    def __init__(self, store: Store, client: GatewayClient, account: str, keys: Keys, clock: Clock) -> None:
+    def __init__(
+        self, store: Store, client: GatewayClient, account: str, keys: Keys, var_dir: Path, clock: Clock
+    ) -> None:
         self._store = store
         self._client = client
         self._account = account
         self._person = keys.person
         self._sealer = Sealer(keys.references)
+        self._opt_outs = OptOuts(store, var_dir, account)
         self._clock = clock
         self.has_blanked = False  # what a page told is in the store's log for a while
 
@@ -163,12 +175,26 @@ class _Reader:
     def _read(self, page: StoredPage) -> Collected:
         try:
             receipts, replies = self._client.read_receipts(page.body)
-        except UnreadablePage as error:
+            opted_out = self._opted_out(receipts)
+        except (UnreadablePage, RunFileError) as error:
             log.warning("page %d of account %s stays unread: %s", page.page, self._account, error)
             return Collected(n_unreadable=1)
-        return self._record(page, receipts, replies)
+        return self._record(page, receipts, replies, opted_out)
 
-    def _record(self, page: StoredPage, receipts: list[Receipt], replies: list[Reply]) -> Collected:
+    def _opted_out(self, receipts: Sequence[Receipt]) -> dict[Receipt, OptedOut]:
+        """Whom those receipts speak of that say that somebody told the gateway to stop; nearly always none do."""
+        saying = [one for one in receipts if self._opt_outs.says_so(one.status, one.code)]
+        messages = self._sealer.open_many(one.reference or "" for one in saying)
+        known = {one: message for one, message in zip(saying, messages, strict=True) if message is not None}
+        return self._opt_outs.people(known)
+
+    def _record(
+        self,
+        page: StoredPage,
+        receipts: list[Receipt],
+        replies: list[Reply],
+        opted_out: Mapping[Receipt, OptedOut],
+    ) -> Collected:
         """All that a page tells, and that it was read, in one commit."""
         now = self._clock()
         people = people_in(page.body, self._person)
@@ -178,6 +204,9 @@ class _Reader:
             if not mark_read(connection, page.page, now=now):
                 return Collected()
             recorded = record_receipts(connection, self._account, receipts, self._sealer, now)
+            if opted_out:
+                said = [opted_out[one] for one in recorded.new if one in opted_out]
+                self._opt_outs.suppress(connection, said, now)
             answered = record_replies(connection, self._account, replies, person=self._person, now=now)
             forgotten = forgotten_among(connection, people)
             if not (recorded.n_new or answered.n_new):

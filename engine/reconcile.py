@@ -23,13 +23,20 @@ from data.files import read_batch
 from data.flight_record import FlightRecords
 from data.ledger.audit import audit_run
 from data.ledger.leasing import live_leases
-from data.ledger.reconciling import adopt_found, adopt_receipts, read_in_doubt, unknown_receipts_of
-from data.ledger.records import Dedupe, Found, InDoubt
+from data.ledger.reconciling import (
+    UnknownReceipt,
+    adopt_found,
+    adopt_receipts,
+    read_in_doubt,
+    unknown_receipts_of,
+)
+from data.ledger.records import Adopted, Dedupe, Found, InDoubt
 from data.ledger.recovering import expire_leases
 from data.ledger.rules import Rules
 from data.runs import RunRecord, move_within, read_run, read_within
 from data.writer import Writer
 from engine.closing import CAN_GO_ON, close_again, close_run, last_state
+from engine.opted_out import OptedOut, OptOuts
 from engine.receipts import collect
 from engine.run_control import ENDS_BY_ITSELF, stop_leftovers
 from engine.sender.core import BatchToSend, send_batch
@@ -41,7 +48,7 @@ from gateway_clients.errors import GatewayUnavailable
 from messaging.batches import BatchRef
 from messaging.errors import TidingsError
 from messaging.runs import RunState
-from messaging.sealed import Sealer
+from messaging.sealed import MessageRef, Sealer
 from messaging.tally import BUSY
 
 if TYPE_CHECKING:
@@ -138,7 +145,9 @@ class _Reconciler:
         self._account = account
         self._writer = writer
         self._keys = keys
+        self._var_dir = var_dir
         self._folder = var_dir / (run.folder or "")
+        self._opt_outs = OptOuts(store, var_dir, account.account)
         self._validity_s = run.validity_s
         self._rules = rules
         self._by = by
@@ -171,16 +180,45 @@ class _Reconciler:
 
     async def _adopt_receipts(self, client: GatewayClient) -> None:
         """What the gateway has to tell comes first: no other proof is as cheap."""
-        collected = await collect(self._store, client, self._account.account, self._keys, clock=time.time)
+        collected = await collect(
+            self._store, client, self._account.account, self._keys, var_dir=self._var_dir, clock=time.time
+        )
         if collected.gateway_error:
             self._done.gateway_errors.append(collected.gateway_error)
-        unknown = await asyncio.to_thread(self._unknown_receipts)
-        adopted = await self._ask(adopt_receipts, self._run, unknown)
+        unknown, opted_out = await asyncio.to_thread(self._unknown_receipts)
+        adopted = await self._ask(self._suppressing(adopt_receipts, opted_out), self._run, unknown)
         self._done.n_matched = adopted.n_matched
 
-    def _unknown_receipts(self) -> Any:
+    def _unknown_receipts(self) -> tuple[list[UnknownReceipt], list[OptedOut]]:
+        """And whoever of them has told the gateway to stop."""
         with self._store.read.connect() as connection:
-            return unknown_receipts_of(connection, self._run, self._account.account, self._sealer)
+            unknown = unknown_receipts_of(connection, self._run, self._account.account, self._sealer)
+        told = {
+            one.number: MessageRef(self._run, one.ref.batch, one.receipt.row)
+            for one in unknown
+            if self._opt_outs.says_so(one.receipt.status, one.receipt.code)
+        }
+        return unknown, list(self._opt_outs.people(told).values())
+
+    def _opted_out(self, found: Sequence[Found]) -> list[OptedOut]:
+        told = {
+            one: MessageRef(self._run, one.asked.batch, one.asked.row)
+            for one in found
+            if one.receipt is not None and self._opt_outs.says_so(one.receipt.status, one.receipt.code)
+        }
+        return list(self._opt_outs.people(told).values())
+
+    def _suppressing(
+        self, adopt: Callable[..., Adopted], opted_out: Sequence[OptedOut]
+    ) -> Callable[..., Adopted]:
+        """The same, and whoever it turns out to be about is suppressed in its commit."""
+
+        def adopt_and_suppress(connection: Connection, *args: Any) -> Adopted:
+            adopted = adopt(connection, *args)
+            self._opt_outs.suppress(connection, opted_out, args[-1])
+            return adopted
+
+        return adopt_and_suppress
 
     async def _look_up(self, client: GatewayClient, doubt: Sequence[InDoubt], asked_at: float) -> None:
         """Ask about everything that was submitted to this account; one part after the other, each committed."""
@@ -194,7 +232,9 @@ class _Reconciler:
             found = [
                 _as_found(one, answers[one], client.capabilities, asked_at) for one in part if one in answers
             ]
-            adopted = await self._ask(adopt_found, self._run, self._account.account, found, self._sealer)
+            opted_out = await asyncio.to_thread(self._opted_out, found)
+            adopting = self._suppressing(adopt_found, opted_out)
+            adopted = await self._ask(adopting, self._run, self._account.account, found, self._sealer)
             self._done.n_by_look_up += adopted.n_accepted
             self._done.n_surely_unsent += adopted.n_unsent
             self._done.n_look_up_failed += len(part) - len(found)

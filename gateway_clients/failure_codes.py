@@ -1,4 +1,4 @@
-"""The codes of final receipts that say, in a provider's own words, that nobody has the number. By kind of gateway."""
+"""What the codes of final receipts mean, in a provider's own words, where it says more of a person. By kind of gateway."""
 
 from __future__ import annotations
 
@@ -10,7 +10,14 @@ _NO_SUCH_NUMBER: Mapping[str, frozenset[str]] = {
     ),  # docs/simulator.md; 027 is a phone that was off, and 011 one that stayed so
 }
 
+_OPTED_OUT: Mapping[str, frozenset[str]] = {"simulator": frozenset({"009"})}
+
 
 def no_such_number(kind: str) -> frozenset[str]:
-    """Empty for a gateway that does not tell."""
+    """Nobody has the number. Empty for a gateway that does not tell."""
     return _NO_SUCH_NUMBER.get(kind, frozenset())
+
+
+def opted_out(kind: str) -> frozenset[str]:
+    """The person has told the gateway, or the carrier behind it, to stop. Empty for a gateway that does not tell."""
+    return _OPTED_OUT.get(kind, frozenset())

@@ -28,5 +28,10 @@ def collect_receipts(account: str) -> Collected:
     instance = workplace.instance
     opened = read_account(instance.store, account, sealing_key=instance.keys.sealing)
     return collect_once(
-        instance.store, lambda: workplace.client_for(opened), account, instance.keys, clock=time.time
+        instance.store,
+        lambda: workplace.client_for(opened),
+        account,
+        instance.keys,
+        var_dir=instance.var_dir,
+        clock=time.time,
     )

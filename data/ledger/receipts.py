@@ -81,6 +81,7 @@ def record_receipts(
         n_repeated=len(receipts) - len(new),
         n_unknown=sum(1 for one in new if one.message is None),
         n_adopted=n_adopted,
+        new=[one.receipt for one in new],
     )
 
 

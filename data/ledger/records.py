@@ -188,12 +188,13 @@ class Adopted:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Recorded:
-    """What became of a page of receipts. n_adopted: messages that a receipt proved to be accepted."""
+    """What became of a page of receipts. n_adopted: messages that a receipt proved to be accepted. new: the n_new."""
 
     n_new: int
     n_repeated: int
     n_unknown: int
     n_adopted: int
+    new: Sequence[Receipt] = field(default=(), repr=False, compare=False)
 
 
 def own_request_key(owner: str, ref: BatchRef, claim_no: int) -> str:

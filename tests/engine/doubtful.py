@@ -50,11 +50,12 @@ class House:
         self.choose_gateway()
         self._freeze()
 
-    def choose_gateway(self, **settings: Any) -> None:
+    def choose_gateway(self, **settings: Any) -> Account:
         account = Account(
             account="sim", kind="simulator", settings={"url": self.simulator.url, "bulk_size": 1} | settings
         )
         save_account(self.store, account, sealing_key=KEYS.sealing)
+        return account
 
     def send(self, **faults: Any) -> None:
         """Send what is claimable of the run, with these faults at the gateway; close it, and let them end."""

@@ -84,7 +84,9 @@ def listening(caplog) -> Iterator[pytest.LogCaptureFixture]:
 
 
 def run(world: SmallWorld, gateway: Gateway) -> Collected:
-    return asyncio.run(collect(world.store, gateway, "sim", KEYS, clock=lambda: world.now))  # type: ignore[arg-type]
+    return asyncio.run(
+        collect(world.store, gateway, "sim", KEYS, var_dir=world.lake.parent, clock=lambda: world.now)  # type: ignore[arg-type]
+    )
 
 
 def stored_receipts(world: SmallWorld) -> list[int]:
@@ -287,5 +289,12 @@ def test_a_page_of_somebody_forgotten_that_a_crash_left_unread_is_read_whole_and
 
 def test_a_caller_without_a_loop_gets_a_client_of_its_own_that_is_closed(world):
     gateway = Gateway(page(0))
-    collected = collect_once(world.store, lambda: gateway, "sim", KEYS, clock=lambda: world.now)
+    collected = collect_once(
+        world.store,
+        lambda: gateway,
+        "sim",
+        KEYS,
+        var_dir=world.lake.parent,
+        clock=lambda: world.now,
+    )
     assert (collected.n_new, collected.has_news, gateway.is_closed) == (1, True, True)

@@ -143,7 +143,7 @@ def test_a_second_copy_that_is_refused_suppresses_and_leaves_the_first_in_doubt(
     assert suppressed(bench) == [of_person(2, scope="sim")]
 
 
-def test_of_somebody_who_was_forgotten_no_number_is_kept(bench):
+def test_of_somebody_who_was_forgotten_nothing_more_is_kept(bench):
     claimed = bench.claim(bench.take())
     bench.do(
         sa.insert(suppressions).values(
@@ -151,7 +151,7 @@ def test_of_somebody_who_was_forgotten_no_number_is_kept(bench):
         )
     )
     bench.settle(claimed, *opted_out(2))
-    assert not any(msisdn for _, _, msisdn, *_ in suppressed(bench))
+    assert suppressed(bench) == [("person 2", "", None, FORGOTTEN, "forget")]
 
 
 def test_a_message_that_names_nobody_any_more_suppresses_nobody(bench):
