@@ -27,14 +27,15 @@ def split_contacts(
     """
     phones = parse_phones(raw[columns.phone], _regions(raw, columns, _default_region(region)))
     rule = _with_unknown_country(phones["rule"], raw, columns)
-    is_contact = rule.is_null()
-    taken = phones.select("msisdn", "region", "number_type").with_columns(
+    ours = phones.with_columns(
         source_row=raw["source_row"],
         consent=_consent(raw, columns),
         external_id=_text(raw, columns.external_id),
     )
-    contacts = taken.select(CONTACTS.names()).hstack(raw.drop(RAW.names()).get_columns())
-    return contacts.filter(is_contact), _rejects(raw, rule, columns)
+    # Column by column: a frame would lay out anew what was read in pieces.
+    own = [column for column in raw.get_columns() if column.name not in RAW]
+    contacts = pl.DataFrame([*ours.select(CONTACTS.names()).get_columns(), *own])
+    return contacts.filter(rule.is_null()), _rejects(raw, rule, columns)
 
 
 def _default_region(region: str | None) -> str | None:
@@ -99,14 +100,20 @@ def _consent(raw: pl.DataFrame, columns: Columns) -> pl.Series:
 
 def _rejects(raw: pl.DataFrame, rule: pl.Series, columns: Columns) -> pl.DataFrame:
     """The rows with a rule, each with the cell to mend."""
+    rows = rule.is_not_null().arg_true()
     country = columns.region or columns.phone
     is_about_country = pl.col("rule") == PhoneRule.UNKNOWN_COUNTRY.value
     header = {name: pl.lit(columns.as_written(name)) for name in (columns.phone, country)}
     sentences = {str(known): known.sentence for known in PhoneRule}
     return (
-        raw.select("source_row", phone=columns.phone, country=country)
-        .with_columns(rule=rule)
-        .filter(pl.col("rule").is_not_null())
+        pl.DataFrame(
+            {
+                "source_row": raw["source_row"].gather(rows),
+                "phone": raw[columns.phone].gather(rows),
+                "country": raw[country].gather(rows),
+                "rule": rule.gather(rows),
+            }
+        )
         .select(
             "source_row",
             column=pl.when(is_about_country).then(header[country]).otherwise(header[columns.phone]),

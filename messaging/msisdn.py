@@ -15,9 +15,9 @@ import phonenumbers
 import polars as pl
 from phonenumbers import NumberParseException, PhoneNumberFormat, PhoneNumberType, ValidationResult
 
-from messaging.phone_patterns import FEWEST_DIGITS, VERDICTS, match_digits, read_digits, refuse
+from messaging.phone_patterns import FEWEST_DIGITS, MOST_CHARS, VERDICTS, match_digits, read_digits, refuse
 from messaging.phone_rules import PhoneRule
-from messaging.phone_tables import PhoneTables
+from messaging.phone_tables import UNDECIDED, Answers, PhoneTables
 
 PHONES = pl.Schema({"msisdn": pl.String, "region": pl.String, "number_type": pl.String, "rule": pl.String})
 
@@ -26,6 +26,7 @@ FEWEST_ROWS_FOR_PATTERNS = 256  # below, the library's loop costs less than buil
 _TABLES = PhoneTables()  # of this process: they depend on nothing but the library's metadata
 
 _MOST_CHARS_OF_A_PLAIN_NUMBER = 20
+_SPACES = dict.fromkeys(" -/()[]", "")  # no dot: a zero behind it may be of Excel
 _MAYBE_DAMAGED = r"[0-9](?:[.,]0|[eE]\+?[0-9]{1,2})$"
 _WHOLE_FLOAT = r"^\+?[0-9]{7,15}[.,]0$"
 _SCIENTIFIC = r"^([0-9])(?:[.,]([0-9]+))?[eE]\+?([0-9]{1,2})$"
@@ -36,6 +37,7 @@ _TWO_NUMBERS = (
     rf"(?i){_NUMBER}\D*(?:[/\\,;|&\n+＋]|\b(?:or|and|oder|und|ou|et|y)\b)\D*{_NUMBER}" r"|\d{7,}\s+\d{7,}"
 )
 
+_NO_NUMBER = pl.Series([None], dtype=pl.UInt64)
 _TYPE_NAMES = pl.Series(
     [PhoneNumberType.to_string(number_type).lower() for number_type in range(100)], dtype=pl.String
 )
@@ -71,31 +73,101 @@ def parse_phones(raw: pl.Series, regions: pl.Series | str | None) -> pl.DataFram
     them), one for all values or one each; where it is null, only numbers with + and country code are read.
     A row has either a rule (PhoneRule) or an msisdn, a region and a type, never both.
     """
-    text = raw.cast(pl.String)
-    rows = pl.DataFrame({"i": pl.int_range(len(text), dtype=pl.UInt32, eager=True), "text": text})
-    rows = rows.with_columns(number=_plain_number())
-    if isinstance(regions, pl.Series):
-        groups = rows.with_columns(region=regions).partition_by("region", as_dict=True, include_key=False)
+    text = raw.cast(pl.String).rechunk()
+    if not isinstance(regions, pl.Series):
+        return _parse(text, regions)
+    rows = pl.DataFrame({"i": _places(text), "text": text, "region": regions})
+    groups = rows.partition_by("region", as_dict=True)
+    found = [_parse(group["text"], code).with_columns(group["i"]) for (code,), group in groups.items()]
+    return pl.concat([PHONES.to_frame().with_columns(rows["i"].clear()), *found]).sort("i").drop("i")
+
+
+def _parse(text: pl.Series, region: str | None) -> pl.DataFrame:
+    """PHONES, as dialled in one region."""
+    if len(text) < FEWEST_ROWS_FOR_PATTERNS:
+        texts, refused = _refused(text, _places(text))
+        verdicts = pl.concat([refused, _ask_library(texts, region)]).sort("i")
+        found = _in_words(verdicts).hstack(verdicts.select(msisdn=_of_valid("e164")))
     else:
-        groups = {(regions,): rows}
-    found = pl.concat([VERDICTS.to_frame(), *(_verdicts(group, code) for (code,), group in groups.items())])
-    found = found.sort("i")
-    is_valid = pl.col("rule").is_null()
-    return found.select(
-        msisdn=pl.when(is_valid).then("e164"),
-        region=pl.when(is_valid).then("region"),
-        number_type=pl.when(is_valid).then(_TYPE_NAMES.gather(found["number_type"])),
-        rule="rule",
-    )
+        found = _together(*_judged(text, region))
+    return found.with_columns(rule=_with_second_numbers(found["rule"], text)).select(PHONES.names())
 
 
-def _plain_number() -> pl.Expr:
-    """The text as a number where it is nothing but some digits, perhaps behind a '+': there is nothing to repair or refuse."""
-    text = pl.col("text")
+def _places(values: pl.Series) -> pl.Series:
+    return pl.int_range(len(values), dtype=pl.UInt32, eager=True).alias("i")
+
+
+def _judged(text: pl.Series, region: str | None) -> tuple[Answers, pl.DataFrame]:
+    """What the tables say, and VERDICTS on what they leave undecided: by the patterns, and then by the library."""
+    written, number = _without_spaces(text)
+    texts, refused = _refused(text, _places(text).filter(number.is_null()))
+    read, unread = read_digits(texts)
+    read = read.with_columns(number=pl.col("written").cast(pl.UInt64, strict=False))
+    number.scatter(read["i"], read["number"])
+    written.scatter(read["i"], read["written"])
+    answers = _TABLES.look_up(pl.DataFrame({"written": written, "number": number}), region)
+    undecided = _places(text).filter((answers.saying == UNDECIDED) & number.is_not_null())
+    numbers = pl.DataFrame({"i": undecided, "written": written.gather(undecided)})
+    too_long = read.filter(pl.col("number").is_null()).select("i", "written")
+    matched, unmatched = match_digits(pl.concat([numbers, too_long]), region)
+    left = pl.concat([unread, unmatched])
+    asked = pl.DataFrame({"i": left, "text": repaired(text.gather(left))})
+    return answers, pl.concat([refused, matched, _ask_library(asked, region)])
+
+
+def _without_spaces(text: pl.Series) -> tuple[pl.Series, pl.Series]:
+    """The texts as `written` without spaces and the like, and as `number` where that is digits alone, perhaps behind a '+'.
+
+    There is nothing to repair or to refuse in those; for all others the number is null.
+    """
+    number = _as_number(text)
+    is_other = number.is_null()
+    others, spaced = _places(text).filter(is_other), text.filter(is_other)
+    bare = spaced.str.replace_many(_SPACES)
+    is_short = spaced.str.len_bytes() <= MOST_CHARS
+    number.scatter(others, _as_number(bare).zip_with(is_short, _NO_NUMBER))
+    return text.clone().scatter(others, bare), number
+
+
+def _as_number(text: pl.Series) -> pl.Series:
     n_chars = text.str.len_bytes()
-    return pl.when((n_chars > FEWEST_DIGITS) & (n_chars <= _MOST_CHARS_OF_A_PLAIN_NUMBER)).then(
-        text.cast(pl.UInt64, strict=False)
+    is_fit = (n_chars > FEWEST_DIGITS) & (n_chars <= _MOST_CHARS_OF_A_PLAIN_NUMBER)
+    return text.cast(pl.UInt64, strict=False).zip_with(is_fit, _NO_NUMBER)
+
+
+def _refused(text: pl.Series, rows: pl.Series) -> tuple[pl.DataFrame, pl.DataFrame]:
+    """Of these rows, repaired: i, text of what is to be parsed, and VERDICTS on what is not."""
+    texts = pl.DataFrame({"i": rows, "text": repaired(text.gather(rows))}).with_columns(
+        rule=_rule_before_parsing()
     )
+    is_refused = texts["rule"].is_not_null()
+    return (
+        texts.filter(~is_refused).select("i", "text"),
+        refuse(texts.filter(is_refused), pl.col("rule")),
+    )
+
+
+def _together(answers: Answers, verdicts: pl.DataFrame) -> pl.DataFrame:
+    """PHONES, row by row. verdicts: on what the tables left undecided."""
+    words = _in_words(pl.concat([answers.sayings, verdicts.select(answers.sayings.columns)], rechunk=True))
+    place = answers.saying.cast(pl.UInt32)
+    place.scatter(verdicts["i"], _places(verdicts["i"]) + answers.sayings.height)
+    found = words.select(pl.all().gather(place))
+    others = verdicts.select(_of_valid("e164").str.strip_prefix("+").cast(pl.UInt64)).to_series()
+    e164 = answers.e164.scatter(verdicts["i"], others).zip_with(found["rule"].is_null(), _NO_NUMBER)
+    return found.with_columns(msisdn="+" + e164.cast(pl.String))
+
+
+def _in_words(verdicts: pl.DataFrame) -> pl.DataFrame:
+    """region, number_type and rule as in PHONES."""
+    type_names = _TYPE_NAMES.gather(verdicts["number_type"]).alias("type_name")
+    return verdicts.with_columns(type_names).select(
+        region=_of_valid("region"), number_type=_of_valid("type_name"), rule="rule"
+    )
+
+
+def _of_valid(column: str) -> pl.Expr:
+    return pl.when(pl.col("rule").is_null()).then(column)
 
 
 def repaired(text: pl.Series) -> pl.Series:
@@ -158,34 +230,6 @@ def _rule_before_parsing() -> pl.Expr:
     )
 
 
-def _verdicts(rows: pl.DataFrame, region: str | None) -> pl.DataFrame:
-    """VERDICTS on i, text and its plain number, as dialled in one region."""
-    is_plain = rows["number"].is_not_null()
-    plain = rows.filter(is_plain).select("i", "number", written="text")
-    others = rows.filter(~is_plain).select("i", text=repaired(rows["text"].filter(~is_plain)))
-    others = others.with_columns(rule=_rule_before_parsing())
-    refused = refuse(others.filter(pl.col("rule").is_not_null()), pl.col("rule"))
-    texts = others.filter(pl.col("rule").is_null()).select("i", "text")
-    return pl.concat([_with_second_numbers(_read(plain, texts, region), texts), refused])
-
-
-def _read(plain: pl.DataFrame, texts: pl.DataFrame, region: str | None) -> pl.DataFrame:
-    """VERDICTS by the tables, of the rest by the patterns, and by the library once per distinct text.
-
-    plain: i, number, written; texts: i, text.
-    """
-    written = plain.select("i", text="written")
-    if plain.height + texts.height < FEWEST_ROWS_FOR_PATTERNS:
-        return _ask_library(pl.concat([written, texts]), region)
-    read, unread = read_digits(texts)
-    read = read.select("i", number=pl.col("written").cast(pl.UInt64, strict=False), written="written")
-    looked_up, others = _TABLES.look_up(pl.concat([plain, read]), region)
-    matched, undecided = match_digits(others, region)
-    asked = pl.concat([unread, undecided]).to_frame()
-    left = [some.join(asked, on="i", how="semi") for some in (written, texts)]
-    return pl.concat([looked_up, matched, _ask_library(pl.concat(left), region)])
-
-
 def _ask_library(asked: pl.DataFrame, region: str | None) -> pl.DataFrame:
     """VERDICTS on i, text; the library is asked once per distinct text."""
     distinct = asked["text"].unique().to_list()
@@ -212,15 +256,11 @@ def _n_gaps_with_letters(text: str) -> int:
     return sum(any(map(str.isalpha, gap)) for gap in re.split(r"\d+", text)[1:])
 
 
-def _with_second_numbers(found: pl.DataFrame, texts: pl.DataFrame) -> pl.DataFrame:
-    """The verdicts, with TWO_NUMBERS wherever a text that is no valid number holds two."""
-    refused = found.filter(pl.col("rule").is_not_null()).join(texts, on="i")
-    double = refused.filter(pl.col("text").str.contains(_TWO_NUMBERS))["i"]
-    if double.is_empty():
-        return found
-    is_double = pl.col("i").is_in(double.implode())
-    two_numbers = pl.lit(PhoneRule.TWO_NUMBERS.value)
-    return found.with_columns(rule=pl.when(is_double).then(two_numbers).otherwise("rule"))
+def _with_second_numbers(rule: pl.Series, text: pl.Series) -> pl.Series:
+    """The rules, with TWO_NUMBERS wherever a text that is no valid number holds two."""
+    is_refused = rule.is_not_null()
+    is_double = text.filter(is_refused).str.contains(_TWO_NUMBERS).fill_null(value=False)
+    return rule.scatter(_places(rule).filter(is_refused).filter(is_double), PhoneRule.TWO_NUMBERS.value)
 
 
 def _has_plus(text: str) -> bool:

@@ -45,6 +45,8 @@ _OTHER_TYPES = (  # in the library's order, before fixed line and mobile: the fi
 
 _SIMPLE = r"^[^\p{Nd}+＋]*\+?[0-9 .()\-/\[\]]*$"  # leading words, at most one '+', then digits and separators
 
+_SEPARATORS = "‐‑‒–—―−ー－／\u00a0\u00ad\u200b\u2060\u3000（）［］．"
+
 # A short extension behind such a number, in the spellings that are one to the library beyond doubt: it changes nothing.
 _EXTENSION = r"(?i)([0-9)]) ?(?:ext\.?|x) ?[0-9]{1,6}$"
 
@@ -70,8 +72,8 @@ def read_digits(texts: pl.DataFrame) -> tuple[pl.DataFrame, pl.Series]:
     texts: i, text.
     """
     is_simple = texts["text"].str.contains(_SIMPLE)
-    plain = pl.col("text").str.replace_many(_ascii_of()).str.replace(_EXTENSION, "${1}")
-    folded = texts.filter(~is_simple).with_columns(plain)
+    others = texts.filter(~is_simple)
+    folded = others.with_columns(_in_ascii(others["text"]).str.replace(_EXTENSION, "${1}"))
     is_simple_now = folded["text"].str.contains(_SIMPLE)
     simple = pl.concat([texts.filter(is_simple), folded.filter(is_simple_now)])
     numbers = simple.select("i", written=pl.col("text").str.replace_all("[^0-9+]+", ""))
@@ -110,12 +112,19 @@ def match_digits(
     return pl.concat(verdicts), pl.concat(undecided)
 
 
-@cache
-def _ascii_of() -> dict[str, str]:
+def _in_ascii(texts: pl.Series) -> pl.Series:
+    """Folded, as far as it is done to phone numbers."""
+    n_bytes, n_chars = texts.str.len_bytes(), texts.str.len_chars()
+    present = set("".join(texts.filter(n_bytes > n_chars)))
+    known = {char: ascii_char for char in present if (ascii_char := _ascii_of(char))}
+    return texts.str.replace_many(known) if known else texts
+
+
+def _ascii_of(char: str) -> str | None:
     """What people type instead of ASCII: other scripts' digits, dashes, wide brackets and spaces."""
-    others = (char for char in map(chr, range(0x80, 0x20000)) if char.isdecimal())
-    separators = dict.fromkeys("‐‑‒–—―−ー－／\u00a0\u00ad\u200b\u2060\u3000（）［］．", "-")
-    return {char: str(unicodedata.digit(char)) for char in others} | separators | {"＋": "+"}
+    if char.isdecimal():
+        return str(unicodedata.digit(char))
+    return "+" if char == "＋" else "-" if char in _SEPARATORS else None
 
 
 def _apart(numbers: pl.DataFrame, home: _Region | None) -> tuple[pl.DataFrame, pl.DataFrame]:
@@ -225,6 +234,8 @@ def _classify(numbers: pl.DataFrame, country_code: int) -> pl.DataFrame:
         region = _region(code)
         if region.leading_digits:
             is_here = rest["nsn"].str.contains(f"^(?:{region.leading_digits})")
+            if not is_here.any():
+                continue
             here = rest.filter(is_here)
             here = here.with_columns(region.number_types(here), region=pl.lit(code))
         else:

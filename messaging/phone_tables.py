@@ -4,9 +4,10 @@ Numbering plans are plans of prefixes: of +44 7400 123456 no pattern looks at wh
 guessed but read off the patterns (messaging.plan_automaton): a table holds only what is true whatever digits follow,
 as messaging.phone_patterns says it of one such number. All else stays undecided.
 
-A plan is how digits are read: those behind one country code, or those dialled within one region. The numbers of a plan
-that share their length and first two digits are of one kind, and have a shelf: a place for each of the 10,000 ways in
-which four more digits can stand. It is made once so many of them have come that it pays.
+A plan is how digits are read: those behind one country code, those dialled within one region, and those of them that
+begin with its own code. The numbers of a plan that share their length and first two digits (behind the code) are of one
+kind, and have a shelf: a place for each of the 10,000 ways in which four more digits can stand. It is made once so many
+of them have come that it pays.
 """
 
 from __future__ import annotations
@@ -16,6 +17,8 @@ from collections import Counter
 from collections.abc import Iterator
 from dataclasses import dataclass
 from functools import cache
+from itertools import groupby
+from typing import NamedTuple
 
 import polars as pl
 from phonenumbers import COUNTRY_CODE_TO_REGION_CODE as REGIONS_OF
@@ -36,85 +39,135 @@ _N_LOOKED_AT = 6
 _N_OF_A_KIND = 2
 _PLACES = 10 ** (_N_LOOKED_AT - _N_OF_A_KIND)
 _MOST_SHELVES = 1_000  # of 20 kB
-_POWERS = pl.Series([10**n for n in range(20)], dtype=pl.UInt64)
 _DESCRIBED = (
     "general_desc", "fixed_line", "mobile", "premium_rate", "toll_free", "shared_cost", "voip", "personal_number",
     "pager", "uan", "voicemail",
 )  # fmt: skip
 
-_PLANS = [None, *sorted(REGIONS_OF), *sorted(SUPPORTED_REGIONS)]  # None: there is no such country code
+
+class _Way(NamedTuple):
+    """How digits are dialled: behind a country code, or in a home region, and there with or without its own code."""
+
+    code: int
+    home: str | None
+    dialled: str  # in front of the digits
+
+
+_PLANS: list[_Way | None] = [
+    None,  # there is no such country code
+    *(_Way(code, None, f"+{code}") for code in sorted(REGIONS_OF)),
+    *(
+        _Way(code, home, dialled)
+        for home in sorted(SUPPORTED_REGIONS)
+        for code in [country_code_for_region(home)]
+        for dialled in ("", str(code))
+    ),
+]
 _KINDS_OF_A_LENGTH = 10**_N_OF_A_KIND
 _KINDS_OF_A_PLAN = (_MOST_DIGITS + 1) * _KINDS_OF_A_LENGTH
 
-# What a shelf says of a number: how many of its digits stand before the national number, and the rest of VERDICTS.
+# What a shelf says of a number: its last digits, which `modulus` leaves, behind `front` are E.164; front is null for
+# what does not parse. The rest as in VERDICTS.
 _SAYINGS = pl.Schema(
-    {"n_before": pl.Int32, "code": pl.UInt64, "region": pl.String, "number_type": pl.UInt8, "rule": pl.String}
+    {
+        "modulus": pl.UInt64,
+        "front": pl.UInt64,
+        "region": pl.String,
+        "number_type": pl.UInt8,
+        "rule": pl.String,
+    }
 )
-_UNDECIDED = 0  # the first saying
+UNDECIDED = 0  # the first saying
+
+# Digits are compared from the left: written as _MOST_DIGITS, with zeros behind.
+_TO_THE_LEFT = pl.Series([10 ** (_MOST_DIGITS - n) for n in range(_MOST_DIGITS + 1)], dtype=pl.UInt64)
 
 
-def _as_asked(numbers: pl.DataFrame, region: str | None) -> pl.DataFrame:
-    """i; what is left of the number behind a country code, and its digits; its kind; the four digits after the first two."""
-    written, number = numbers["written"], numbers["number"]
-    is_foreign = written.str.starts_with("+")
-    n_digits = written.str.len_bytes().cast(pl.Int32) - is_foreign.cast(pl.Int32)
-    is_fit = number.is_not_null() & (n_digits <= _MOST_DIGITS)
-    number, n_digits = number.fill_null(0), n_digits.clip(_FEWEST_DIGITS, _MOST_DIGITS)
-    nothing = n_digits.clip(0, 0)
-    if region:
-        n_dialled = _n_dialled_abroad(number, n_digits, region).zip_with(~is_foreign, nothing)
-        is_foreign = is_foreign | (n_dialled > 0)
-        n_digits = n_digits - n_dialled
-        number = number % _power(n_digits)
+class Answers(NamedTuple):
+    """What the tables say, row by row.
+
+    e164: its digits, of every number that parses, valid or not. saying: which row of `sayings` has the rest of
+    VERDICTS; 0: the number is undecided.
+    """
+
+    e164: pl.Series
+    saying: pl.Series
+    sayings: pl.DataFrame
+
+
+def _kinds(numbers: pl.DataFrame, region: str | None) -> tuple[pl.Series, pl.Series]:
+    """The kind of each number (0: no kind has a shelf for it), and the four digits after its first two."""
+    number, n_digits = numbers["number"], numbers["written"].str.len_bytes()
+    is_foreign = numbers["written"] < "0"  # only '+' is less
+    n_digits = n_digits - is_foreign.cast(pl.UInt32)
+    is_fit = number.is_not_null() & (n_digits >= _FEWEST_DIGITS) & (n_digits <= _MOST_DIGITS)
+    n_digits = n_digits.zip_with(is_fit, _one(_FEWEST_DIGITS, pl.UInt32))
+    digits = number.zip_with(is_fit, _one(0, pl.UInt64)) * _TO_THE_LEFT.gather(n_digits)
+    heads = _heads(region)
+    prefix = _prefix_abroad(region) if region else ""
+    if prefix:
+        # A zero behind it means that it was none: no country code begins so.
+        goes_abroad = _begins_with(digits, prefix) & ~_begins_with(digits, prefix + "0") & ~is_foreign
+        behind = (digits - _left(prefix)) * 10 ** len(prefix)
+        digits = behind.zip_with(goes_abroad, digits)
+        n_digits = n_digits - goes_abroad.cast(pl.UInt32) * len(prefix)
+        is_foreign = is_foreign | goes_abroad
         is_fit = is_fit & (n_digits >= _FEWEST_DIGITS)
-    head = _leading(number, n_digits, 3)
-    plan = _plans_by_head().gather(head).zip_with(is_foreign, nothing + _PLANS.index(region))
-    n_digits = n_digits - _lengths_by_head().gather(head).zip_with(is_foreign, nothing)
-    number = number % _power(n_digits)
-    first = _leading(number, n_digits, _N_LOOKED_AT)
-    kind = plan * _KINDS_OF_A_PLAN + n_digits * _KINDS_OF_A_LENGTH + first // _PLACES
+    head = (digits // 10 ** (_MOST_DIGITS - 3)).cast(pl.UInt32) + is_foreign.cast(pl.UInt32) * 1_000
+    code_length = heads["code_length"].gather(head)
+    digits = (digits - heads["code"].gather(head)) * heads["to_the_left"].gather(head)
+    first = (digits // 10 ** (_MOST_DIGITS - _N_LOOKED_AT)).cast(pl.UInt32)
+    kind = heads["first_kind"].gather(head) + (n_digits - code_length) * _KINDS_OF_A_LENGTH + first // _PLACES
+    return kind.zip_with(is_fit, _one(0, pl.UInt32)), first % _PLACES
+
+
+def _one(value: int, dtype: type[pl.DataType]) -> pl.Series:
+    return pl.Series([value], dtype=dtype)
+
+
+def _left(digits: str) -> int:
+    return int(digits.ljust(_MOST_DIGITS, "0"))
+
+
+def _begins_with(digits: pl.Series, front: str) -> pl.Series:
+    return digits.is_between(_left(front), _left(front) + 10 ** (_MOST_DIGITS - len(front)), closed="left")
+
+
+def _prefix_abroad(region: str) -> str:
+    """What is dialled in front of a country code; empty when there are several: what begins so is left undecided."""
+    prefix = _metadata(country_code_for_region(region), region).international_prefix or ""
+    return prefix if prefix.isdigit() else ""
+
+
+@cache
+def _heads(region: str | None) -> pl.DataFrame:
+    """What three leading digits tell: of numbers dialled in a region, and from place 1,000 on of those with a country code.
+
+    code: that they begin with, at the left, and its length; to_the_left: what moves the digits behind it there;
+    first_kind: of the numbers that are dialled so.
+    """
+    home = country_code_for_region(region) if region else None
+    at_home = [home if home and f"{head:03}".startswith(str(home)) else 0 for head in range(1_000)]
+    codes = [*at_home, *country_codes()]
+    fronts = [str(code) if code else "" for code in codes]
+    ways = [
+        *(_Way(home, region, front) if home else None for front in fronts[:1_000]),
+        *(_Way(code, None, f"+{code}") if code else None for code in codes[1_000:]),
+    ]
     return pl.DataFrame(
         {
-            "i": numbers["i"],
-            "number": number,
-            "n_digits": n_digits,
-            "kind": kind.zip_with(is_fit, nothing).cast(pl.UInt32),
-            "ahead": (first % _PLACES).cast(pl.UInt32),
-        }
+            "code": [_left(front) for front in fronts],
+            "code_length": [len(front) for front in fronts],
+            "to_the_left": [10 ** len(front) for front in fronts],
+            "first_kind": [_PLANS.index(way) * _KINDS_OF_A_PLAN for way in ways],
+        },
+        schema={
+            "code": pl.UInt64,
+            "code_length": pl.UInt32,
+            "to_the_left": pl.UInt64,
+            "first_kind": pl.UInt32,
+        },
     )
-
-
-def _power(exponent: pl.Series) -> pl.Series:
-    return _POWERS.gather(exponent.clip(0, 19).cast(pl.UInt32))
-
-
-def _leading(number: pl.Series, n_digits: pl.Series, n: int) -> pl.Series:
-    """The first n of so many digits, leading zeros among them; what is shorter has zeros behind."""
-    return (number // _power(n_digits - n) * _power(n - n_digits)).cast(pl.Int32)
-
-
-def _n_dialled_abroad(number: pl.Series, n_digits: pl.Series, region: str) -> pl.Series:
-    """How many digits at the front of each number only say that it goes abroad. A zero behind them: they do not."""
-    prefix = _metadata(country_code_for_region(region), region).international_prefix or ""
-    nothing = n_digits.clip(0, 0)
-    if not prefix.isdigit():
-        return nothing  # there are several: what begins so is left undecided
-    behind = _leading(number, n_digits, len(prefix) + 1) - int(prefix) * 10
-    goes_abroad = (behind > 0) & (behind < 10) & (n_digits > len(prefix))
-    return (nothing + len(prefix)).zip_with(goes_abroad, nothing)
-
-
-@cache
-def _plans_by_head() -> pl.Series:
-    """The plan that three digits behind a '+' tell; 0: there is no such country code."""
-    codes = country_codes().to_list()
-    return pl.Series([_PLANS.index(code or None) for code in codes], dtype=pl.Int32)
-
-
-@cache
-def _lengths_by_head() -> pl.Series:
-    """How many of them are the country code."""
-    return pl.Series([len(str(code)) if code else 0 for code in country_codes().to_list()], dtype=pl.Int32)
 
 
 @dataclass(frozen=True, slots=True)
@@ -125,16 +178,11 @@ class _Shelves:
     said: pl.Series
     sayings: pl.DataFrame
 
-    def said_of(self, asked: pl.DataFrame) -> pl.Series:
-        return self.said.gather(self.shelf_of.gather(asked["kind"]) * _PLACES + asked["ahead"])
-
-    def in_words(self, decided: pl.DataFrame) -> pl.DataFrame:
-        """VERDICTS. decided: i, number, n_digits, said."""
-        said = decided["said"]
-        power = _power(decided["n_digits"] - self.sayings["n_before"].gather(said))
-        e164 = self.sayings["code"].gather(said) * power + decided["number"] % power
-        words = [self.sayings[name].gather(said) for name in ("region", "number_type", "rule")]
-        return pl.DataFrame([decided["i"], ("+" + e164.cast(pl.String)).alias("e164"), *words])
+    def answers(self, number: pl.Series, kind: pl.Series, ahead: pl.Series) -> Answers:
+        """Of numbers, by their kinds and the four digits after the first two."""
+        saying = self.said.gather(self.shelf_of.gather(kind) * _PLACES + ahead)
+        e164 = number % self.sayings["modulus"].gather(saying) + self.sayings["front"].gather(saying)
+        return Answers(e164, saying, self.sayings.select("region", "number_type", "rule"))
 
     def with_shelves(self, told: dict[int, list[_Told]]) -> _Shelves:
         """More of them. told: of kinds of numbers that have none, all that is known."""
@@ -143,7 +191,7 @@ class _Shelves:
         fronts = [one for of_a_kind in told.values() for one in of_a_kind]
         said = pl.DataFrame(
             {
-                "saying": [numbers[saying] if saying else _UNDECIDED for _, saying in fronts],
+                "saying": [numbers[saying] if saying else UNDECIDED for _, saying in fronts],
                 "n": [10 ** (_N_LOOKED_AT - len(front)) for front, _ in fronts],
             },
             schema={"saying": pl.UInt16, "n": pl.UInt32},
@@ -167,37 +215,31 @@ class PhoneTables:
         self._n_came = Counter[int]()
         self._shelves = _Shelves(
             shelf_of=pl.Series([0], dtype=pl.UInt32).new_from_index(0, len(_PLANS) * _KINDS_OF_A_PLAN),
-            said=pl.Series([_UNDECIDED], dtype=pl.UInt16).new_from_index(0, _PLACES),
+            said=pl.Series([UNDECIDED], dtype=pl.UInt16).new_from_index(0, _PLACES),
             sayings=pl.DataFrame([[None] * len(_SAYINGS)], schema=_SAYINGS, orient="row"),
         )
 
-    def look_up(self, numbers: pl.DataFrame, region: str | None) -> tuple[pl.DataFrame, pl.DataFrame]:
-        """VERDICTS on the numbers that the tables decide, in their order; and the others, as they came.
+    def look_up(self, numbers: pl.DataFrame, region: str | None) -> Answers:
+        """What the tables say of each number.
 
-        numbers: i, written, as phone_patterns.read_digits gives them, and the same as `number`, null where it is too
-        long. region: as in match_patterns.
+        numbers: written, as phone_patterns.read_digits gives them, and the same as `number`, null where there is none
+        or it is too long. region: as in match_patterns.
         """
-        asked = _as_asked(numbers, region)
-        shelves = self._shelves_for(asked["kind"])
-        said = shelves.said_of(asked)
-        is_decided = said != _UNDECIDED
-        decided = asked.with_columns(said.alias("said")).filter(is_decided)
-        return shelves.in_words(decided), numbers.filter(~is_decided)
+        kind, ahead = _kinds(numbers, region)
+        return self._shelves_for(kind).answers(numbers["number"], kind, ahead)
 
     def _shelves_for(self, kinds: pl.Series) -> _Shelves:
         """All shelves; those among them that pay from now on."""
         shelves = self._shelves
         without = kinds.filter(shelves.shelf_of.gather(kinds) == 0).rename("kind").value_counts(name="n")
-        pays: dict[int | str, list[int]] = {}
+        pays = []
         for kind, n in without.sort("kind").iter_rows():
             self._n_came[kind] += n
-            of = _PLANS[kind // _KINDS_OF_A_PLAN]
-            if of is not None and self._n_came[kind] >= self._fewest and _has_shelf(kind):
-                pays.setdefault(of, []).append(kind)
-        for of, its_kinds in pays.items():
-            if len(shelves.said) <= _MOST_SHELVES * _PLACES:
-                shelves = shelves.with_shelves(_told(of, its_kinds))
-        self._shelves = shelves
+            if self._n_came[kind] >= self._fewest and _has_shelf(kind):
+                pays.append(kind)
+        pays = pays[: _MOST_SHELVES - len(shelves.said) // _PLACES + 1]
+        if pays:
+            shelves = self._shelves = shelves.with_shelves(_told(pays))
         return shelves
 
 
@@ -206,8 +248,7 @@ _Told = tuple[str, _Saying | None]  # what is true of all numbers of a kind that
 
 
 def _has_shelf(kind: int) -> bool:
-    of = _PLANS[kind // _KINDS_OF_A_PLAN]
-    return of is not None and _plan(of) is not None and _front(kind)[1] >= _N_OF_A_KIND
+    return _plan(kind // _KINDS_OF_A_PLAN) is not None and _front(kind)[1] >= _N_OF_A_KIND
 
 
 def _front(kind: int) -> tuple[str, int]:
@@ -216,32 +257,31 @@ def _front(kind: int) -> tuple[str, int]:
     return f"{front:0{_N_OF_A_KIND}}", length
 
 
-def _told(of: int | str, kinds: list[int]) -> dict[int, list[_Told]]:
-    """Of kinds of one plan, the shortest fronts, in order, and what is true of the numbers that begin so."""
-    plan = _plan(of)
-    assert plan is not None
-    fronts = [(kind, front, is_settled) for kind in kinds for front, is_settled in plan.fronts(*_front(kind))]
-    texts = [plan.written + front.ljust(_front(kind)[1], "0") for kind, front, _ in fronts]
-    asked = pl.Series(
-        [text for text, (*_, is_settled) in zip(texts, fronts, strict=True) if is_settled], dtype=pl.String
-    )
-    decided, _ = match_patterns(asked, plan.home, fewest_rows=0)
-    sayings = {asked[i]: plan.saying(asked[i], *verdict) for i, *verdict in decided.iter_rows()}
+def _told(kinds: list[int]) -> dict[int, list[_Told]]:
+    """Of each kind, the shortest fronts, in order, and what is true of the numbers that begin so. kinds: in order."""
     told: dict[int, list[_Told]] = {kind: [] for kind in kinds}
-    for text, (kind, front, is_settled) in zip(texts, fronts, strict=True):
-        told[kind].append((front, sayings.get(text) if is_settled else None))
+    plans = {kind: plan for kind in kinds if (plan := _plan(kind // _KINDS_OF_A_PLAN))}
+    for home, its_kinds in groupby(plans, lambda kind: plans[kind].way.home):
+        fronts = [
+            (kind, front, is_settled, plans[kind].way.dialled + front.ljust(_front(kind)[1], "0"))
+            for kind in its_kinds
+            for front, is_settled in plans[kind].fronts(*_front(kind))
+        ]
+        texts = pl.Series([text for *_, is_settled, text in fronts if is_settled], dtype=pl.String)
+        decided, _ = match_patterns(texts, home, fewest_rows=0)
+        verdicts = {texts[i]: verdict for i, *verdict in decided.iter_rows()}
+        for kind, front, is_settled, text in fronts:
+            is_decided = is_settled and text in verdicts
+            told[kind].append((front, plans[kind].saying(text, *verdicts[text]) if is_decided else None))
     return told
 
 
 class _Plan:
-    """How digits are read: behind a country code, or (home) as dialled in a region.
+    """How digits are read that are dialled in one way. Raises ValueError for a plan that is no plan of prefixes."""
 
-    written: what stands before the digits. Raises ValueError for a plan that is no plan of prefixes.
-    """
-
-    def __init__(self, code: int, home: str | None) -> None:
-        self.code, self.home = code, home
-        self.written = "" if home else f"+{code}"
+    def __init__(self, way: _Way) -> None:
+        self.way = way
+        code, home, _ = way
         main = region_code_for_country_code(code)
         readers = [_metadata(code, region) for region in {main, home or main}]
         regions = [_metadata(code, region) for region in REGIONS_OF[code]]
@@ -252,6 +292,7 @@ class _Plan:
             for reader in readers
             if reader.national_prefix_for_parsing
         }
+        self._local_code = way.dialled if home else ""
         international = _metadata(code, home).international_prefix if home else None
         self._international_prefix = re.compile(international) if international else None
         described = (getattr(metadata, name) for metadata in (*regions, *readers) for name in _DESCRIBED)
@@ -278,12 +319,14 @@ class _Plan:
     ) -> _Saying | None:
         """What a verdict on one text says of its kind; None when its digits are not simply the end of the text, or too many."""
         if e164 is None:
-            return 0, None, None, None, rule
+            return 1, None, None, None, rule
         if len(e164) - 1 > _MOST_DIGITS:
             return None
-        national = e164.removeprefix(f"+{self.code}")
-        n_before = len(text) - len(self.written) - len(national)
-        return (n_before, self.code, region, number_type, rule) if text.endswith(national) else None
+        national = e164.removeprefix(f"+{self.way.code}")
+        modulus = 10 ** len(national)
+        return (
+            (modulus, self.way.code * modulus, region, number_type, rule) if text.endswith(national) else None
+        )
 
     def _is_settled(self, front: str, n_digits: int) -> bool:
         """Whether no pattern that is asked of such a number, or of a rest of it, looks at a digit behind its front."""
@@ -292,24 +335,28 @@ class _Plan:
             return True
         if self._goes_abroad(front):
             return False
-        starts = self._starts(front)
+        whole = self._local_code + front
+        starts = self._starts(whole)
         return starts is not None and all(
-            self._prefixes.is_over(front[start:]) and self._wholes.is_settled(front[start:], n_more)
+            self._prefixes.is_over(whole[start:]) and self._wholes.is_settled(whole[start:], n_more)
             for start in starts
         )
 
     def _goes_abroad(self, front: str) -> bool:
-        return self._international_prefix is not None and self._international_prefix.match(front) is not None
+        return (
+            self._international_prefix is not None
+            and self._international_prefix.match(self._local_code + front) is not None
+        )
 
     def _starts(self, front: str) -> set[int] | None:
         """Where that may begin which patterns are asked of: behind the country code and the national prefix, or not.
 
         None: the front is too short to tell.
         """
-        starts, code = {0}, str(self.code)
-        if self.home and code.startswith(front):
+        starts, code = {0}, str(self.way.code)
+        if self.way.home and code.startswith(front):
             return None
-        if self.home and front.startswith(code):
+        if self.way.home and front.startswith(code):
             starts.add(len(code))
         for _ in range(2):  # behind the code the prefix is taken off, and then once more
             found = [prefix.match(front, start) for start in starts for prefix in self._national_prefixes]
@@ -318,10 +365,11 @@ class _Plan:
 
 
 @cache
-def _plan(of: int | str) -> _Plan | None:
+def _plan(number: int) -> _Plan | None:
     """None: there are numbers whose digits are exchanged, or patterns that look behind what they match."""
+    way = _PLANS[number]
     try:
-        return _Plan(of, None) if isinstance(of, int) else _Plan(country_code_for_region(of), of)
+        return _Plan(way) if way else None
     except ValueError:
         return None
 

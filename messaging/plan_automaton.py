@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterable
+from functools import cache
 from typing import NamedTuple
 
 _DIGITS = range(10)
@@ -33,7 +34,7 @@ class PlanAutomaton:
         self._digits = [frozenset[int]()]  # by place: which digits it takes; place 0 stands before them all
         self._next = [set[int]()]  # by place: where the digit after it may come to
         self._ways: dict[State, tuple[State, ...]] = {}
-        self._in_reach: dict[tuple[State, int], State] = {}
+        self._behind: dict[tuple[str, int | None], State] = {}
         self._settled: dict[tuple[State, int], bool] = {}
         ends = set[int]()
         for pattern in patterns:
@@ -51,17 +52,24 @@ class PlanAutomaton:
 
     def is_over(self, digits: str) -> bool:
         """No pattern goes on behind these digits, whatever follows them."""
-        state = _START
-        for digit in digits:
-            state = self._ways_from(state)[int(digit)]
-        return not any(self._next[place] for place in state)
+        return not any(self._next[place] for place in self._state(digits, None))
 
     def is_settled(self, digits: str, n_more: int) -> bool:
         """Which patterns match these digits and n_more others does not depend on the others."""
-        state = _START
-        for n_done, digit in enumerate(digits, start=1):
-            state = self._within(self._ways_from(state)[int(digit)], len(digits) - n_done + n_more)
-        return self._is_settled(state, n_more)
+        return self._is_settled(self._state(digits, n_more), n_more)
+
+    def _state(self, digits: str, n_more: int | None) -> State:
+        """Where these digits lead; when n_more is told, only the places from which a pattern can end after so many others."""
+        if not digits:
+            return _START
+        state = self._behind.get((digits, n_more))
+        if state is None:
+            before = self._state(digits[:-1], None if n_more is None else n_more + 1)
+            state = self._ways_from(before)[int(digits[-1])]
+            if n_more is not None:
+                state = self._within(state, n_more)
+            self._behind[digits, n_more] = state
+        return state
 
     def _is_settled(self, state: State, n_more: int) -> bool:
         if not n_more or not state:
@@ -75,11 +83,7 @@ class PlanAutomaton:
 
     def _within(self, state: State, n_more: int) -> State:
         """The places from which a pattern can end after so many digits."""
-        found = self._in_reach.get((state, n_more))
-        if found is None:
-            found = frozenset(place for place in state if self._n_to_end[place] >> n_more & 1)
-            self._in_reach[state, n_more] = found
-        return found
+        return frozenset(place for place in state if self._n_to_end[place] >> n_more & 1)
 
     def _ways_from(self, state: State) -> tuple[State, ...]:
         """The states that the ten digits lead to."""
@@ -122,8 +126,7 @@ class PlanAutomaton:
             if pattern[end : end + 1] != ")":
                 raise ValueError(pattern)
             return part, end + 1
-        takes = re.compile(token[0])
-        self._digits.append(frozenset(digit for digit in _DIGITS if takes.match(str(digit))))
+        self._digits.append(_digits_of(token[0]))
         self._next.append(set())
         here = frozenset([len(self._digits) - 1])
         return _Part(may_be_empty=False, first=here, last=here), token.end()
@@ -136,6 +139,12 @@ class PlanAutomaton:
             one.first | other.first if one.may_be_empty else one.first,
             one.last | other.last if other.may_be_empty else other.last,
         )
+
+
+@cache
+def _digits_of(token: str) -> frozenset[int]:
+    takes = re.compile(token)
+    return frozenset(digit for digit in _DIGITS if takes.match(str(digit)))
 
 
 def _counts(count: re.Match[str] | None) -> tuple[int, int]:

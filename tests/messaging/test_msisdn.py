@@ -160,14 +160,22 @@ def test_type_and_region_are_the_librarys(text, found):
     assert parse(text) == found
 
 
-def test_a_long_column_reads_as_a_short_one():
+@pytest.mark.parametrize("region", ["GB", "DE", None])
+def test_a_long_column_reads_as_a_short_one(region):
     """The patterns take over from some hundred rows on; what they say must not depend on it."""
     texts = [
         *("07400 123456", "+447400123456", "", None, "n/a", "4.474E+11", "07400123456/07400123457", "0740"),
         *("07400123456 Bob", "+4915112345678", "07400 123456 ext 4", "447400123456.0", "+44 7700 900123"),
+        *(
+            "12345678901234567890",
+            "0740012 3456789",
+            "07400" + " " * 250 + "123456",
+            "４４7400123456",
+            "447457634301",
+        ),
     ]
     many = pl.Series(texts * (FEWEST_ROWS_FOR_PATTERNS // 2))
-    assert parse_phones(many, "GB").rows() == [parse(text) for text in texts] * (
+    assert parse_phones(many, region).rows() == [parse(text, region) for text in texts] * (
         FEWEST_ROWS_FOR_PATTERNS // 2
     )
 
