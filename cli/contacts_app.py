@@ -135,6 +135,17 @@ def contacts_import(
     raise typer.Exit(run(what, again=again, as_json=as_json))
 
 
+@contacts_app.command("imports")
+def contacts_imports(
+    most: Annotated[int, typer.Option("--limit", min=1, help="How many are shown.")] = 20,
+    as_json: arg.Json = False,
+) -> None:
+    """List what was imported, the latest first: when, from where, what became of the rows, and the rejects to mend."""
+    from cli.import_list import imports as run
+
+    raise typer.Exit(run(most=most, as_json=as_json))
+
+
 @contacts_app.command("add")
 def contacts_add(
     number: Number,

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any, Literal
 
 import sqlalchemy as sa
 
+from data.file_lock import only_one
 from data.sql import sql
 from messaging.errors import TidingsError
 
@@ -103,6 +104,16 @@ def list_imports(store: Store, most: int = 20) -> list[ImportRecord]:
     with store.read.connect() as connection:
         rows = connection.execute(_statement("latest"), {"most": most}).mappings().all()
     return [_record(row) for row in rows]
+
+
+def names_at_work(var_dir: Path) -> list[str]:
+    """Of imports that somebody is at, by their locks: the store knows of one only once its source was read."""
+    running = []
+    for lock in sorted((var_dir / "imports").glob(".*.lock")):
+        with only_one(lock) as is_mine:
+            if not is_mine:
+                running.append(lock.stem.removeprefix("."))
+    return running
 
 
 def read_import(store: Store, number: int) -> ImportRecord:

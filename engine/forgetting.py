@@ -51,6 +51,7 @@ from data.forgotten import (
     forgotten_with_replies,
     read_forgotten,
 )
+from data.imports import names_at_work
 from data.lake.files import LOCK_FILE as LOADER_LOCK
 from data.owed_forgetting import Owed, read_owed, remove_owed, write_owed
 from data.sql import sql
@@ -216,7 +217,7 @@ def _work_off(
         forget(store, instance.var_dir / FILE, [owed.trace for owed in people], now=now)
         work.collect_ids(runs)
         waiting = [run.run for run in runs if work.erase_run(run, may_send=not run.state.is_over)]
-        work.erase_imports(_running_imports(instance.var_dir))
+        work.erase_imports(names_at_work(instance.var_dir))
         work.erase_lake(patience_s)
         pages = erase_pages(store, work.traces, national=national)
         if pages.n_unread:
@@ -255,16 +256,6 @@ def _log_files(store: Store, work: _Files, *, by: str, now: float) -> None:
             log_decision(
                 connection, who=by, what="files rewritten", details={"files": work.rewritten}, now=now
             )
-
-
-def _running_imports(var_dir: Path) -> list[str]:
-    """Those that somebody is at, by their locks: the store knows of an import only once its source was read."""
-    running = []
-    for lock in sorted((var_dir / "imports").glob(".*.lock")):
-        with only_one(lock) as is_mine:
-            if not is_mine:
-                running.append(lock.stem.removeprefix("."))
-    return running
 
 
 class _Files:

@@ -10,6 +10,7 @@ import pytest
 from typer.testing import CliRunner
 
 from cli.main import app
+from data.file_lock import only_one
 
 PEOPLE = """phone,first_name,city,consent
 07400 123001,Ann,Leeds,yes
@@ -120,3 +121,52 @@ def test_what_cannot_be_imported_is_one_sentence(here, words, sentence):
     assert done.exit_code == 1
     assert sentence in str(done.exception)
     assert "\n" not in str(done.exception)
+
+
+def listed(*words: str):
+    done = CliRunner().invoke(app, ["contacts", "imports", *words], catch_exceptions=True)
+    assert done.exit_code == 0, done.exception
+    return done.stdout
+
+
+def test_before_any_import_the_list_says_how_to_make_one(here):
+    assert listed() == "nothing was imported yet; `tidings contacts import FILE` does.\n"
+    assert json.loads(listed("--json")) == {"imports": [], "is_all": True}
+
+
+def test_past_imports_are_listed_with_what_became_of_their_rows_and_what_is_to_mend(here, monkeypatch):
+    monkeypatch.setenv("COLUMNS", "150")
+    told("My people.csv", "--region", "GB")
+    (here / "no phone.csv").write_text("name\nAnn\n")
+    assert ask("no phone.csv").exit_code != 0
+    (here / "all good.csv").write_text("phone\n+447400123001\n")
+    told("all good.csv", "--list", "a [b]list")
+    lines = [" ".join(line.split()) for line in listed().splitlines()]
+    assert [line.split(" ", 3)[3:] for line in lines[1:3]] == [
+        ["all-good finished all good.csv · 1 row: the same 1"],
+        [
+            "no-phone failed no phone.csv: no column looks like a phone number (saw: name). Name it with --phone COLUMN."
+        ],
+    ]
+    assert lines[3].endswith("My-people finished My people.csv · 4 rows: new 2 · doubles 1 · rejects 1")
+    assert lines[4:] == [f"import 1, to mend: {here / 'var' / 'imports' / '000001' / 'rejects.csv'}"]
+    latest, *others = json.loads(listed("--json"))["imports"]
+    assert {**latest, "started_at": 0, "finished_at": 0, "by": ""} == {
+        "import": 3, "name": "all-good", "source": "all good.csv", "state": "finished", "reason": None,
+        "started_at": 0, "finished_at": 0, "by": "", "source_rows": 1, "new": 0, "changed": 0, "same": 1,
+        "doubles": 0, "n_rejects": 0, "rejects_csv": None,
+    }  # fmt: skip
+    assert [one["state"] for one in others] == ["failed", "finished"]
+    assert [line.split()[0] for line in listed("--limit", "1").splitlines()] == ["import", "3", "and"]
+    assert not json.loads(listed("--limit", "1", "--json"))["is_all"]
+
+
+def test_an_import_that_was_killed_is_told_from_one_that_is_at_work(here):
+    told("My people.csv", "--region", "GB")
+    with closing(sqlite3.connect(here / "var" / "store.db")) as connection:
+        connection.execute("update imports set state = 'running', finished_at = null")
+        connection.commit()
+    assert "cut off" in listed()
+    with only_one(here / "var" / "imports" / ".My-people.lock"):
+        assert "running" in listed()
+        assert json.loads(listed("--json"))["imports"][0]["state"] == "running"
