@@ -11,7 +11,6 @@ from rich.text import Text
 from cli.contacts import show_some, who
 from cli.instance import open_here
 from cli.output import EXIT_OK, print_json, screen
-from cli.progress import progress_of
 from cli.times import shown
 from config.settings import load_settings
 from messaging.contact_fields import check_text
@@ -41,16 +40,8 @@ def delete(kind: Kind, name: str, *, by: str | None, as_json: bool) -> int:
     from data.contacts.lists import delete_list
 
     with open_here(load_settings()) as instance:
-        n_now = _one(instance.store, kind, name).n_members
-        with progress_of(f"taking people out of {kind}", total=n_now, is_shown=not as_json) as tell:
-            n_members = delete_list(
-                instance.store,
-                kind,
-                name,
-                at=instance.store.now(),
-                by=who(by),
-                on_progress=tell,
-            )
+        store = instance.store
+        n_members = delete_list(store, kind, name, at=store.now(), by=who(by))
     if as_json:
         print_json({kind: name.strip(), "members": n_members})
     else:

@@ -12,6 +12,12 @@ if TYPE_CHECKING:
     from data.contacts.lists import Kind
 
 Name = Annotated[str, typer.Argument(metavar="NAME", help="As you call it.", show_default=False)]
+NewName = Annotated[
+    str, typer.Argument(metavar="NEW", help="What it is called from now on.", show_default=False)
+]
+Anyway = Annotated[
+    bool, typer.Option("--anyway", help="Also while campaign or import files have the old name.")
+]
 OneName = Annotated[
     str | None, typer.Argument(metavar="NAME", help="One of them; all when left out.", show_default=False)
 ]
@@ -38,6 +44,14 @@ def _app(kind: Kind, *, about: str, made: str) -> typer.Typer:
         from cli.lists import add as run
 
         raise typer.Exit(run(kind, name, description=description, as_json=as_json))
+
+    @app.command("rename", help=f"Give a {kind} another name; segments that ask for it follow.")
+    def rename(
+        name: Name, new: NewName, anyway: Anyway = False, by: By = None, as_json: arg.Json = False
+    ) -> None:
+        from cli.rename import rename as run
+
+        raise typer.Exit(run(kind, name, new, anyway=anyway, by=by, as_json=as_json))
 
     @app.command("delete", help=f"Delete a {kind}. Its people stay contacts, and their history tells it.")
     def delete(name: Name, by: By = None, as_json: arg.Json = False) -> None:

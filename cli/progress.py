@@ -61,18 +61,6 @@ def progress_of_import(*, is_shown: bool) -> Iterator[Callable[[ImportProgress],
         yield tell
 
 
-@contextmanager
-def progress_of(words: str, *, total: int, is_shown: bool) -> Iterator[Callable[[int], None] | None]:
-    """Gives what takes the number of those that are done: one bar on stderr, or None."""
-    if not is_shown:
-        yield None
-        return
-    bars = _bars()
-    bar = bars.add_task(words, total=total)
-    with bars:
-        yield lambda n_done: bars.update(bar, completed=n_done)
-
-
 def _bars() -> Progress:
     console = Console(stderr=True)
     return Progress(

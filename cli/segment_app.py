@@ -8,6 +8,7 @@ from typing import Annotated
 import typer
 
 from cli import arguments as arg
+from cli.lists_app import Anyway, By, NewName
 
 SegmentName = Annotated[str, typer.Argument(metavar="NAME", help="Of a segment.", show_default=False)]
 FilterFile = Annotated[
@@ -167,6 +168,20 @@ def segment_show(name: SegmentName, as_json: arg.Json = False) -> None:
     from cli.segment import show as run
 
     raise typer.Exit(run(name, as_json=as_json))
+
+
+@segment_app.command("rename")
+def segment_rename(
+    name: SegmentName,
+    new: NewName,
+    anyway: Anyway = False,
+    by: By = None,
+    as_json: arg.Json = False,
+) -> None:
+    """Give a segment another name; its filter stays."""
+    from cli.rename import rename as run
+
+    raise typer.Exit(run("segment", name, new, anyway=anyway, by=by, as_json=as_json))
 
 
 @segment_app.command("delete")

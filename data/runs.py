@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any, Literal
 import orjson
 import sqlalchemy as sa
 
+from data.former_names import identities, read_renames
 from data.ledger.locking import lock_ledger
 from data.restores import refuse_unknown_repeat, why_nobody_sends
 from data.sql import sql
@@ -273,7 +274,7 @@ def freeze_run(
             return before
         _refuse_taken_key(connection, run, run_key)
         if repeats_since is not None:
-            _refuse_repeat(connection, run, summary, repeats_since)
+            _refuse_repeat(connection, before, summary, repeats_since)
         reason = why_nobody_sends(connection)
         start = to if reason is None else RunState.PAUSED
         _freeze_row(connection, run, run_key, summary, folder, start, reason, now)
@@ -291,7 +292,7 @@ def _refuse_taken_key(connection: Connection, run: int, run_key: str) -> None:
             raise AlreadyPlanned(other)
 
 
-def _refuse_repeat(connection: Connection, run: int, summary: PlanSummary, since: float) -> None:
+def _refuse_repeat(connection: Connection, run: RunRecord, summary: PlanSummary, since: float) -> None:
     earlier = _repeated(connection, run, summary, since)
     if earlier is not None:
         raise RepeatRefused(earlier)
@@ -411,17 +412,18 @@ def _bound(connection: Connection, flow_run_id: str | None, run_key: str | None)
     return None
 
 
-def _repeated(connection: Connection, run: int, summary: PlanSummary, since: float) -> RunRecord | None:
-    number = connection.execute(
-        _statement("repeated"),
-        {
-            "run": run,
-            "source_fingerprint": summary.source_fingerprint,
-            "text_fingerprint": summary.text_fingerprint,
-            "since": since,
-        },
-    ).scalar()
-    return None if number is None else read_within(connection, number)
+def _repeated(connection: Connection, run: RunRecord, summary: PlanSummary, since: float) -> RunRecord | None:
+    """The latest real run that sent this text to this source, whatever the source is called by now."""
+    asked = {"run": run.run, "text_fingerprint": summary.text_fingerprint, "since": since}
+    earlier = connection.execute(_statement("repeated"), asked).all()
+    if not earlier:
+        return None
+    renames = read_renames(connection)
+    wanted = identities(renames, summary.source_fingerprint, run.created_at)
+    for row in earlier:
+        if not wanted.isdisjoint(identities(renames, row.source_fingerprint, row.created_at)):
+            return read_within(connection, row.run)
+    return None
 
 
 def read_within(connection: Connection, run: int) -> RunRecord:

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 import orjson
 import sqlalchemy as sa
 
+from data.former_names import called_now, composed
 from data.segment_names import check_names
 from data.segment_sql import Compiled, compile_filter, compile_within
 from data.sql import sql
@@ -38,6 +39,7 @@ __all__ = [
     "delete_segment",
     "find_segment",
     "has_only_simulated_runs",
+    "has_segment",
     "people_in_segment",
     "read_segment",
     "save_segment",
@@ -127,10 +129,15 @@ def read_segment(store: Store, name: str) -> Segment:
 
 def find_segment(connection: Connection, name: str) -> Segment:
     """`read_segment` in the caller's transaction."""
-    row = connection.execute(_statement("find"), {"segment": _composed(name)}).first()
+    row = connection.execute(_statement("find"), {"segment": composed(name)}).first()
     if row is None:
         raise _unknown(connection, name)
     return _segment(row)
+
+
+def has_segment(connection: Connection, name: str) -> bool:
+    """Whether there is a segment of this name, readable or not."""
+    return connection.execute(_statement("find"), {"segment": composed(name)}).first() is not None
 
 
 def all_segments(store: Store) -> list[Segment]:
@@ -142,7 +149,7 @@ def all_segments(store: Store) -> list[Segment]:
 def delete_segment(store: Store, name: str) -> None:
     """Forget a filter; its people stay contacts. Raises UnknownSegment."""
     with store.write.begin() as connection:
-        if not connection.execute(_statement("delete"), {"segment": _composed(name)}).rowcount:
+        if not connection.execute(_statement("delete"), {"segment": composed(name)}).rowcount:
             raise _unknown(connection, name)
 
 
@@ -186,21 +193,20 @@ def has_only_simulated_runs(store: Store) -> bool:
 
 def segment_name(name: str) -> str:
     """The name as it is kept. Raises BadSegmentName."""
-    composed = _composed(name)
-    is_line = all(unicodedata.category(char)[0] != "C" for char in composed)
-    if not composed or len(composed) > LONGEST_NAME or not is_line:
+    kept = composed(name)
+    is_line = all(unicodedata.category(char)[0] != "C" for char in kept)
+    if not kept or len(kept) > LONGEST_NAME or not is_line:
         raise BadSegmentName(
             f"the name of a segment has 1 to {LONGEST_NAME} characters and stands on one line (got {name[:40]!r})."
         )
-    return composed
-
-
-def _composed(name: str) -> str:
-    return unicodedata.normalize("NFC", name.strip())
+    return kept
 
 
 def _unknown(connection: Connection, name: str) -> UnknownSegment:
     known = [row.segment for row in connection.execute(_statement("all"))]
+    renamed = called_now(connection, "segment", name)
+    if renamed is not None and renamed.new in known:
+        return UnknownSegment(f"there is no segment {name.strip()!r}; {renamed.in_words}")
     meant = nearest(name, known)
     shown = ", ".join(known[:_MOST_NAMES_SHOWN]) or "none"
     more = f" and {len(known) - _MOST_NAMES_SHOWN:,} more" if len(known) > _MOST_NAMES_SHOWN else ""

@@ -14,8 +14,8 @@ from typing import TYPE_CHECKING
 import sqlalchemy as sa
 
 from data.consents import ConsentEntry, record_consents
-from data.contacts.history import Change, write_change, write_first_import
-from data.contacts.lists import Kind, add_members, list_id, make_list, remove_members
+from data.contacts.history import Change, write_change, write_ended, write_first_import
+from data.contacts.lists import Kind, add_members, list_id, make_list, memberships_of, remove_members
 from data.contacts.merging import known_attributes, register_attributes
 from data.contacts.records import Contact, as_stored, hold_contact, numbers_of, read_contact
 from data.ledger.locking import lock_ledger
@@ -174,13 +174,11 @@ def delete_contact(store: Store, msisdn: str, *, key: bytes, by: str, now: float
         if contact is None:
             raise _no_contact(msisdn)
         write_first_import(connection, contact)
-        memberships = connection.execute(_lists("of_contact"), {"contact": contact.contact}).all()
-        for membership in memberships:
-            remove_members(connection, membership.list, [contact.contact], at=now, by=by)
+        n_left = _leave_lists(connection, contact, person, by=by, now=now)
         connection.execute(_statement("delete"), {"contact": contact.contact})
         gone = {name: (value, None) for name, value in contact.fields.items()}
         write_change(connection, person, Change(at=now, by=by, kind="deleted", fields=gone))
-    return contact, len(memberships)
+    return contact, n_left
 
 
 def list_people(
@@ -241,6 +239,19 @@ def field_of(header: str, *, known: Mapping[str, str] | Sequence[str] = ()) -> s
     if not name:
         raise BadField(f"{header[:40]!r} cannot be the name of a field; use letters, digits and '_'.")
     return name
+
+
+def _leave_lists(connection: Connection, contact: Contact, person: str, *, by: str, now: float) -> int:
+    """Take a contact that is to be deleted out of everything. Returns how many lists and tags it was in."""
+    memberships = memberships_of(connection, contact.contact)
+    there = [one.list_no for one in memberships if one.ended_at is None]
+    for list_no in there:
+        remove_members(connection, list_no, [contact.contact], at=now, by=by)
+    for one in memberships:
+        if one.ended_at is not None:
+            write_ended(connection, person, one)
+    connection.execute(_statement("leave"), {"contact": contact.contact})
+    return len(there)
 
 
 def _named(
@@ -315,8 +326,3 @@ def _no_contact(msisdn: str) -> NoContact:
 @cache
 def _statement(name: str) -> sa.TextClause:
     return sa.text(sql(f"contacts/{name}"))
-
-
-@cache
-def _lists(name: str) -> sa.TextClause:
-    return sa.text(sql(f"lists/{name}"))

@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING, Any
 import orjson
 import sqlalchemy as sa
 
+from data.contacts.lists import Membership, memberships_of
 from data.contacts.records import Contact
 from data.sql import sql
 
@@ -42,12 +43,14 @@ def read_history(connection: Connection, person_key: str, contact: Contact | Non
         return sorted(written, key=_place)
     if not any(_began(change, contact) for change in written):
         written.insert(0, _first_import(contact))
-    memberships = connection.execute(_statement("lists/of_contact"), {"contact": contact.contact})
-    listed = [
-        Change(at=row.added_at, by=row.added_by, kind="listed", fields={row.kind: (None, row.name)})
-        for row in memberships
-    ]
+    listed = [change for one in memberships_of(connection, contact.contact) for change in _told_by(one)]
     return sorted([*written, *listed], key=_place)
+
+
+def write_ended(connection: Connection, person_key: str, membership: Membership) -> None:
+    """What a membership of a deleted list tells, before it is gone with its contact."""
+    for change in _told_by(membership):
+        write_change(connection, person_key, change)
 
 
 def write_change(connection: Connection, person_key: str, change: Change) -> None:
@@ -73,6 +76,16 @@ def _written(connection: Connection, person_key: str) -> list[Change]:
         Change(at=row.at, by=row.by, kind=row.kind, fields=_read(row.fields))
         for row in connection.execute(_statement("contacts/changes"), {"person_key": person_key})
     ]
+
+
+def _told_by(one: Membership) -> list[Change]:
+    """When it began, and when it ended with its list."""
+    came: Fields = {one.kind: (None, one.name)}
+    left: Fields = {one.kind: (one.name, None)}
+    began = Change(at=one.added_at, by=one.added_by, kind="listed", fields=came)
+    if one.ended_at is None or one.ended_by is None:
+        return [began]
+    return [began, Change(at=one.ended_at, by=one.ended_by, kind="unlisted", fields=left)]
 
 
 def _first_import(contact: Contact) -> Change:

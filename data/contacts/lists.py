@@ -2,20 +2,21 @@
 
 A membership is itself the record of when it began, and by whom: an import of a million people writes no history
 beside it. Whoever leaves takes both to contact_changes, as 'listed' and 'unlisted' (data.contacts.history reads them).
+A list that is deleted ends for all of its people by one row: theirs stay, and the list says when they ended.
 """
 
 from __future__ import annotations
 
-import time
 import unicodedata
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from functools import cache
-from typing import TYPE_CHECKING, Literal
+from typing import TYPE_CHECKING, Any, Literal
 
 import orjson
 import sqlalchemy as sa
 
+from data.former_names import called_now, composed
 from data.sql import sql
 from data.store.engine import Store
 from messaging.definition import nearest
@@ -27,12 +28,10 @@ if TYPE_CHECKING:
 Kind = Literal["list", "tag"]
 
 CONTACTS_PER_STATEMENT = 10_000  # SQLite takes 32,766 parameters
-FIRST_SLICE = 1_000  # members of a list that is deleted, in one transaction; then as many as …
-SLICE_S = 0.2  # … the store takes in this time
-PAUSE_PER_S = 0.35  # between two, for each second the last one took: a sending run writes meanwhile
 LONGEST_NAME = 100
 
 _MOST_NAMES_SHOWN = 12
+_DELETED = "deleted "  # before the kind of a list that history alone knows: its description says how it ended
 
 
 class UnknownList(TidingsError):
@@ -55,6 +54,19 @@ class ContactList:
     n_members: int
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Membership:
+    """Of one contact in one list. ended_at and ended_by: when the list was deleted, and by whom; None: it is there."""
+
+    list_no: int
+    kind: Kind
+    name: str
+    added_at: float
+    added_by: str
+    ended_at: float | None = None
+    ended_by: str | None = None
+
+
 def make_list(connection: Connection, kind: Kind, name: str, now: float, *, description: str = "") -> int:
     """The number of the list of this name, made if there is none yet. Raises BadListName."""
     checked = list_name(kind, name)
@@ -64,10 +76,13 @@ def make_list(connection: Connection, kind: Kind, name: str, now: float, *, desc
 
 
 def list_id(connection: Connection, kind: Kind, name: str) -> int:
-    """The number of a list. Raises UnknownList, which names those there are."""
+    """The number of a list. Raises UnknownList, which names those there are, or the name that it bears now."""
     found = find_list(connection, kind, name)
     if found is not None:
         return found
+    renamed = called_now(connection, kind, name)
+    if renamed is not None and find_list(connection, kind, renamed.new) is not None:
+        raise UnknownList(f"there is no {kind} {name.strip()!r}; {renamed.in_words}")
     known = [one.name for one in all_lists(connection, kind)]
     shown = ", ".join(known[:_MOST_NAMES_SHOWN]) or "none"
     more = f" and {len(known) - _MOST_NAMES_SHOWN:,} more" if len(known) > _MOST_NAMES_SHOWN else ""
@@ -82,7 +97,7 @@ def find_list(connection: Connection, kind: Kind, name: str) -> int | None:
     """The number of a list; None when there is none of this name."""
     if any(map(_is_control, name)):  # also what a driver could not even ask for
         return None
-    asked = {"kind": kind, "name": _composed(name)}
+    asked = {"kind": kind, "name": composed(name)}
     return connection.execute(_statement("find"), asked).scalar_one_or_none()
 
 
@@ -104,8 +119,12 @@ def all_lists(connection: Connection, kind: Kind) -> list[ContactList]:
 
 def lists_of(connection: Connection, contact: int) -> list[tuple[Kind, str]]:
     """Kind and name of each list and tag that a contact is in, the oldest list first."""
-    rows = connection.execute(_statement("of_contact"), {"contact": contact})
-    return [(row.kind, row.name) for row in rows]
+    return [(one.kind, one.name) for one in memberships_of(connection, contact) if one.ended_at is None]
+
+
+def memberships_of(connection: Connection, contact: int) -> list[Membership]:
+    """Of each list and tag that a contact is in, or was in when it was deleted; the oldest list first."""
+    return [_membership(row) for row in connection.execute(_statement("of_contact"), {"contact": contact})]
 
 
 def add_members(connection: Connection, list_no: int, contacts: Sequence[int], *, at: float, by: str) -> int:
@@ -138,45 +157,29 @@ def remove_members(
     return sum(_remove(connection, {**told, "contacts": chunk}) for chunk in _chunks(contacts))
 
 
-def delete_list(
-    store: Store,
-    kind: Kind,
-    name: str,
-    *,
-    at: float,
-    by: str,
-    pause: Callable[[float], None] = time.sleep,
-    on_progress: Callable[[int], None] | None = None,
-) -> int:
+def delete_list(store: Store, kind: Kind, name: str, *, at: float, by: str) -> int:
     """Delete a list; its people stay contacts. Returns how many were in it. Raises UnknownList.
 
-    In slices, so that a sending run never waits long for the store; one that was cut off is deleted by asking again.
+    Its row and its memberships stay, as what history tells: a million lines to write would take minutes. Nobody finds
+    it any more, and its name is free.
     """
-    with store.read.connect() as connection:
+    with store.write.begin() as connection:
         list_no = list_id(connection, kind, name)
-    n_members, n_at_once = 0, FIRST_SLICE
-    while True:
-        with store.write.begin() as connection:
-            began = time.perf_counter()  # once it is its turn
-            n_removed = _remove_some(connection, list_no, n_at_once, at=at, by=by)
-        if not n_removed:
-            return n_members
-        took = time.perf_counter() - began
-        n_members += n_removed
-        if on_progress is not None:
-            on_progress(n_members)
-        n_at_once = min(max(int(n_at_once * SLICE_S / took), FIRST_SLICE), CONTACTS_PER_STATEMENT)
-        pause(PAUSE_PER_S * took)
+        ended = orjson.dumps({"name": composed(name), "at": at, "by": by}).decode()
+        told = {"list": list_no, "kind": f"{_DELETED}{kind}", "name": str(list_no), "ended": ended}
+        connection.execute(_statement("delete"), told)
+    with store.read.connect() as connection:  # nobody comes into it from here on
+        return int(connection.execute(_statement("n_members"), {"list": list_no}).scalar_one())
 
 
 def list_name(kind: Kind, name: str) -> str:
     """The name as it is kept. Raises BadListName."""
-    composed = _composed(name)
-    if not composed or len(composed) > LONGEST_NAME or any(map(_is_control, composed)):
+    kept = composed(name)
+    if not kept or len(kept) > LONGEST_NAME or any(map(_is_control, kept)):
         raise BadListName(
             f"the name of a {kind} has 1 to {LONGEST_NAME} characters and stands on one line (got {name[:40]!r})."
         )
-    return composed
+    return kept
 
 
 def _hold(connection: Connection, list_no: int) -> None:
@@ -187,24 +190,8 @@ def _hold(connection: Connection, list_no: int) -> None:
         )
 
 
-def _composed(name: str) -> str:
-    """One spelling of an é, whether the keyboard made it of one character or two."""
-    return unicodedata.normalize("NFC", name.strip())
-
-
 def _is_control(char: str) -> bool:
     return unicodedata.category(char).startswith("C")
-
-
-def _remove_some(connection: Connection, list_no: int, most: int, *, at: float, by: str) -> int:
-    """Take that many out of a list; it is deleted when nobody is in it any more."""
-    _hold(connection, list_no)
-    asked = {"list": list_no, "most": most}
-    members = connection.execute(_statement("some_members"), asked).scalars().all()
-    if not members:
-        connection.execute(_statement("delete"), {"list": list_no})
-        return 0
-    return remove_members(connection, list_no, members, at=at, by=by)
 
 
 def _remove(connection: Connection, told: dict[str, object]) -> int:
@@ -216,6 +203,20 @@ def _remove(connection: Connection, told: dict[str, object]) -> int:
 def _chunks(contacts: Sequence[int]) -> Iterator[list[int]]:
     for first in range(0, len(contacts), CONTACTS_PER_STATEMENT):
         yield list(contacts[first : first + CONTACTS_PER_STATEMENT])
+
+
+def _membership(row: Any) -> Membership:
+    told = {"list_no": row.list, "added_at": row.added_at, "added_by": row.added_by}
+    if not row.kind.startswith(_DELETED):
+        return Membership(kind=row.kind, name=row.name, **told)
+    ended = orjson.loads(row.description)
+    return Membership(
+        kind=row.kind.removeprefix(_DELETED),
+        name=ended["name"],
+        ended_at=ended["at"],
+        ended_by=ended["by"],
+        **told,
+    )
 
 
 @cache

@@ -10,13 +10,14 @@ import hashlib
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from types import MappingProxyType
-from typing import TYPE_CHECKING, Any, Literal
+from typing import TYPE_CHECKING, Any
 
 import polars as pl
 import sqlalchemy as sa
 
 from data.behaviour import runs_to_come
 from data.contacts.lists import list_id
+from data.former_names import Kind, identity_of
 from data.readers.grid import filled_cells
 from data.segments import compile_within, find_segment
 from data.spool import ROWS_OF_A_CHUNK, Spool, chunks_of
@@ -36,8 +37,6 @@ if TYPE_CHECKING:
 
     from data.store.engine import Store
     from messaging.segment_filter import SegmentFilter
-
-Kind = Literal["list", "tag", "segment"]
 
 _AS_STORED = pl.Schema(
     {
@@ -82,7 +81,7 @@ class StoredContacts:
         self._rows_per_chunk = rows_per_chunk
         self._digest = hashlib.sha256()
         self.name = name
-        self._identity = hashlib.sha256(f"{kind} {name}".encode()).hexdigest()
+        self._identity = identity_of(kind, name)
         self.hollow, self.notices = [], []
         self.read_as = f"stored {kind}"
         self.headers = {**{field: field for field in FIELDS}, **attributes}

@@ -262,3 +262,34 @@ def test_the_page_says_what_the_commands_do():
             assert (program, told(*words) != []) == ("tidings", True)
         for number in ("+447400123001", "+447400123002"):  # of the second section
             ask("contacts", "add", number)
+
+
+@pytest.mark.parametrize("kind", ["list", "tag"])
+def test_another_name_is_told_with_the_segments_that_follow(kind):
+    ask(kind, "add", "spring")
+    condition = ["--in", "spring"] if kind == "list" else ["--tag", "spring"]
+    ask("segment", "add", "north", *condition)
+    lately = "what was sent to it lately still counts: the same text by hand needs --again."
+    assert told(kind, "rename", "spring", "sum [b]mer", "--by", "eve") == [
+        f"{kind} spring is called sum [b]mer now.",
+        "segment north asks for it by its new name.",
+        lately,
+    ]
+    assert read("segment", "show", "north")["in_words"].endswith("sum [b]mer")
+    assert "it has been called 'sum [b]mer' since" in refused(kind, "members", "spring")
+    assert told("segment", "rename", "north", "top") == ["segment north is called top now.", lately]
+    again = read(kind, "rename", "sum [b]mer", "spring")
+    assert again == {"from": "sum [b]mer", kind: "spring", "segments": ["top"], "files": []}
+
+
+def test_while_the_house_has_a_file_of_the_old_name_it_is_named():
+    """data/imports/members.toml fills the list members."""
+    ask("list", "add", "members")
+    assert refused("list", "rename", "members", "clients") == (
+        "nothing was renamed: in data/, imports/members.toml names the list 'members'. Write 'clients' there and ask again, "
+        "or give --anyway and write it there before the next start: a campaign would find no list, an import would make a "
+        "new one."
+    )
+    assert told("list", "rename", "members", "clients", "--anyway")[1] == (
+        "write the new name into data/imports/members.toml before the next start."
+    )

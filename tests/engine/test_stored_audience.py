@@ -12,6 +12,7 @@ from data.ledger.claiming import claim
 from data.ledger.leasing import take
 from data.ledger.records import Claim, ClaimRequest, Recipients
 from data.ledger.rules import Rules
+from data.renames import rename
 from data.runs import RepeatRefused, move_run
 from data.segments import save_segment
 from data.store.migrate import prepare_store
@@ -45,8 +46,9 @@ def left_out(plan):
     return plan.excluded.frame.select("source_row", "reason").rows()
 
 
-def frozen(desk, plan, **more):
-    return freeze(plan, desk.run(), store=desk.store, keys=KEYS, var_dir=desk.var_dir, now=NOW, **more)
+def frozen(desk, plan, at=NOW, run_key=None, **more):
+    run = desk.run(now=at, run_key=run_key)
+    return freeze(plan, run, store=desk.store, keys=KEYS, var_dir=desk.var_dir, now=at, **more)
 
 
 def test_a_list_is_planned_like_a_file_of_the_same_people(desk):
@@ -276,6 +278,57 @@ def test_the_same_list_and_text_are_refused_within_a_day_whatever_changed_in_it(
     with pytest.raises(RepeatRefused):
         frozen(desk, desk.plan("Hi", **CUSTOMERS))
     assert frozen(desk, desk.plan("Hello", **CUSTOMERS)).run == 4
+
+
+def named(desk, kind, name):
+    """Everybody, as a list, a tag or a segment of this name."""
+    if kind != "segment":
+        store_people(desk.store, KEYS.person, PEOPLE, to=name, kind=kind)
+        return
+    store_people(desk.store, KEYS.person, PEOPLE, to="everybody")
+    save_segment(desk.store, name, parse_filter({"all": [{"list": "everybody"}]}), now=NOW, by="eve")
+
+
+@pytest.mark.parametrize("kind", ["list", "tag", "segment"])
+def test_another_name_lets_nobody_get_the_same_text_again(desk, kind):
+    named(desk, kind, "customers")
+    frozen(desk, desk.plan("Hi", audience={kind: "customers"}))
+    rename(desk.store, kind, "customers", "clients", by="eve", now=NOW + 100)
+    with pytest.raises(RepeatRefused, match="run 1 "):
+        frozen(desk, desk.plan("Hi", audience={kind: "clients"}), at=NOW + 200, run_key="1")
+    rename(desk.store, kind, "clients", "people", by="eve", now=NOW + 300)
+    with pytest.raises(RepeatRefused, match="run 1 "):
+        frozen(desk, desk.plan("Hi", audience={kind: "people"}), at=NOW + 400, run_key="2")
+    assert frozen(desk, desk.plan("Hello", audience={kind: "people"}), at=NOW + 400, run_key="3").is_frozen
+    assert frozen(
+        desk, desk.plan("Hi", audience={kind: "people"}), at=NOW + 400, run_key="4", again=True
+    ).is_frozen
+
+
+def test_the_old_name_counts_too_when_it_is_given_to_a_new_list(desk):
+    store_people(desk.store, KEYS.person, PEOPLE, to="customers")
+    frozen(desk, desk.plan("Hi", **CUSTOMERS))
+    rename(desk.store, "list", "customers", "clients", by="eve", now=NOW + 100)
+    store_people(desk.store, KEYS.person, [{"msisdn": "+447400123009"}], to="customers")
+    with pytest.raises(RepeatRefused, match="run 1 "):
+        frozen(desk, desk.plan("Hi", **CUSTOMERS), at=NOW + 200, run_key="5")
+
+
+def test_a_new_list_under_an_old_name_says_nothing_of_the_one_that_bore_it(desk):
+    store_people(desk.store, KEYS.person, PEOPLE, to="customers")
+    rename(desk.store, "list", "customers", "clients", by="eve", now=NOW + 100)
+    store_people(desk.store, KEYS.person, [{"msisdn": "+447400123009"}], to="customers")
+    frozen(desk, desk.plan("Hi", **CUSTOMERS), at=NOW + 200, run_key="6")
+    assert frozen(desk, desk.plan("Hi", audience={"list": "clients"}), at=NOW + 300, run_key="7").is_frozen
+
+
+def test_a_plan_that_was_begun_under_the_old_name_meets_what_was_sent_under_the_new_one(desk):
+    store_people(desk.store, KEYS.person, PEOPLE, to="customers")
+    begun, plan = desk.run(run_key="begun"), desk.plan("Hi", **CUSTOMERS)
+    rename(desk.store, "list", "customers", "clients", by="eve", now=NOW + 100)
+    frozen(desk, desk.plan("Hi", audience={"list": "clients"}), at=NOW + 200, run_key="8")
+    with pytest.raises(RepeatRefused, match="run 2 "):
+        freeze(plan, begun, store=desk.store, keys=KEYS, var_dir=desk.var_dir, now=NOW + 300)
 
 
 @pytest.mark.parametrize("audience", [{"list": "customers"}, {"file": "people.csv", "region": "GB"}])

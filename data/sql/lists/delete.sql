@@ -1,3 +1,6 @@
--- lists/delete · one that is held, and that nobody is in any more
-delete from lists
+-- lists/delete · it ends, with its name free; its row and its memberships stay as what history tells
+update lists
+set kind = :kind,
+    name = :name,
+    description = :ended
 where list = :list;

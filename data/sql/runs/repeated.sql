@@ -1,10 +1,8 @@
--- runs/repeated · the latest real run that sent this text to this source since :since
-select run
+-- runs/repeated · grain: one row per real run that sent this text since :since, the latest first
+select run, source_fingerprint, created_at
 from runs
-where source_fingerprint = :source_fingerprint
-    and text_fingerprint = :text_fingerprint
+where text_fingerprint = :text_fingerprint
     and frozen_at > :since
     and not is_simulated
     and run <> :run
-order by frozen_at desc
-limit 1;
+order by frozen_at desc;

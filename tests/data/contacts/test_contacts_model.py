@@ -151,9 +151,9 @@ class Contacts(RuleBasedStateMachine):
     def drop_list(self, place):
         if place not in self.members:
             with pytest.raises(UnknownList):
-                delete_list(self.store, *place, at=self.later(), by="eve", pause=lambda _: None)
+                delete_list(self.store, *place, at=self.later(), by="eve")
             return
-        n = delete_list(self.store, *place, at=self.later(), by="eve", pause=lambda _: None)
+        n = delete_list(self.store, *place, at=self.later(), by="eve")
         assert n == len(self.members[place])
         for person in list(self.members[place]):
             self.leave(place, person)

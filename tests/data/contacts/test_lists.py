@@ -5,8 +5,10 @@ from __future__ import annotations
 import threading
 
 import pytest
+import sqlalchemy as sa
 
-from data.contacts import lists
+from data.contacts.editing import delete_contact
+from data.contacts.history import read_history
 from data.contacts.lists import (
     BadListName,
     UnknownList,
@@ -15,9 +17,12 @@ from data.contacts.lists import (
     delete_list,
     find_list,
     list_id,
+    lists_of,
     make_list,
     remove_members,
 )
+from data.contacts.records import read_contact
+from messaging.sealed import person_key
 
 
 def made(house, name="Spring", kind="list"):
@@ -126,35 +131,79 @@ def test_whoever_leaves_takes_along_when_they_came(house):
     ]  # fmt: skip
 
 
-def test_a_deleted_list_lets_its_people_go_in_slices(house, monkeypatch):
-    monkeypatch.setattr(lists, "FIRST_SLICE", 2)
-    monkeypatch.setattr(lists, "SLICE_S", 0.0)
+def history(house, contact):
+    """(at, by, kind, fields) of all that is told of one contact."""
+    with house.store.read.connect() as connection:
+        key = f"person {contact}"
+        told = read_history(connection, key, read_contact(connection, key))
+    return [(one.at, one.by, one.kind, dict(one.fields)) for one in told]
+
+
+def in_it(house, contact):
+    with house.store.read.connect() as connection:
+        return lists_of(connection, contact)
+
+
+CAME, LEFT = {"list": (None, "Spring")}, {"list": ("Spring", None)}
+
+
+def test_a_deleted_list_lets_all_of_its_people_go_and_their_history_tells_it(house):
     ids, spring, vip = house.people(5), made(house), made(house, "vip", "tag")
     for one in (spring, vip):
         house.commit(add_members, one, ids, at=5.0, by="import 1")
-    pauses: list[float] = []
-    assert delete_list(house.store, "list", "Spring", at=6.0, by="ann", pause=pauses.append) == 5
-    assert len(pauses) == 3
+    house.commit(remove_members, spring, ids[4:], at=5.5, by="bob")
+    assert delete_list(house.store, "list", "Spring", at=6.0, by="ann") == 4
     assert (names(house), names(house, "tag")) == ([], [("vip", 5)])
-    assert [change[0] for change in house.changes() if change[3] == "unlisted"] == [
-        f"person {n}" for n in ids
-    ]
+    assert house.commit(find_list, "list", "Spring") is None
+    for contact in ids:
+        assert in_it(house, contact) == [("tag", "vip")]
+        assert history(house, contact)[1:] == [
+            (5.0, "import 1", "listed", CAME),
+            (5.0, "import 1", "listed", {"tag": (None, "vip")}),
+            (5.5, "bob", "unlisted", LEFT) if contact == 5 else (6.0, "ann", "unlisted", LEFT),
+        ]
 
 
-def test_a_deletion_that_was_cut_off_is_finished_by_asking_again(house, monkeypatch):
-    monkeypatch.setattr(lists, "FIRST_SLICE", 2)
-    monkeypatch.setattr(lists, "SLICE_S", 0.0)
-    ids, spring = house.people(5), made(house)
-    house.commit(add_members, spring, ids, at=5.0, by="import 1")
+def test_one_name_may_be_deleted_again_and_again_and_each_time_is_told(house):
+    [ann], at = house.people(1), iter(range(5, 100))
+    for _ in range(3):
+        house.commit(add_members, made(house), [ann], at=float(next(at)), by="bob")
+        assert delete_list(house.store, "list", "Spring", at=float(next(at)), by="eve") == 1
+        with pytest.raises(UnknownList, match="there is no list 'Spring'; known: none"):
+            delete_list(house.store, "list", "Spring", at=99.0, by="eve")
+    came, left = ("bob", "listed", CAME), ("eve", "unlisted", LEFT)
+    assert history(house, ann)[1:] == [
+        (5.0, *came), (6.0, *left), (7.0, *came), (8.0, *left), (9.0, *came), (10.0, *left),
+    ]  # fmt: skip
+    assert in_it(house, ann) == []
 
-    def cut_off(_seconds: float) -> None:
-        raise KeyboardInterrupt
 
-    with pytest.raises(KeyboardInterrupt):
-        delete_list(house.store, "list", "Spring", at=6.0, by="ann", pause=cut_off)
-    assert names(house) == [("Spring", 3)]
-    assert delete_list(house.store, "list", "Spring", at=7.0, by="ann") == 3
-    assert (names(house), members(house, spring)) == ([], [])
+def test_whoever_is_deleted_keeps_the_history_of_lists_that_were_deleted_before(house):
+    ids = house.people(2)
+    house.commit(add_members, made(house), ids, at=5.0, by="bob")
+    delete_list(house.store, "list", "Spring", at=6.0, by="eve")
+    key = b"k" * 32
+    with house.store.write.begin() as connection:
+        known = {"old": "person 1", "new": person_key(key, "+447400100001")}
+        connection.execute(sa.text("update contacts set person_key = :new where person_key = :old"), known)
+    _, n_left = delete_contact(house.store, "+447400100001", key=key, by="cid", now=7.0)
+    assert n_left == 0
+    with house.store.read.connect() as connection:
+        told = [(one.at, one.by, one.kind) for one in read_history(connection, known["new"], None)]
+    assert told == [
+        (1.0, "import 1", "imported"), (5.0, "bob", "listed"), (6.0, "eve", "unlisted"), (7.0, "cid", "deleted"),
+    ]  # fmt: skip
+    assert house.rows("select contact from list_members") == [(2,)]
+
+
+def test_a_deletion_holds_the_store_for_one_row_however_many_are_in_the_list(house):
+    house.commit(add_members, made(house), house.people(300), at=5.0, by="import 1")
+    written: list[int] = []
+    sa.event.listen(
+        house.store.write, "after_cursor_execute", lambda _, cursor, *__: written.append(cursor.rowcount)
+    )
+    assert delete_list(house.store, "list", "Spring", at=6.0, by="ann") == 300
+    assert max(written) == 1
 
 
 def test_an_import_that_still_adds_to_a_deleted_list_fails_and_never_fills_the_next_one(house):
@@ -191,5 +240,8 @@ def test_who_is_added_while_a_list_is_deleted_is_in_none_afterwards(postgres_url
         assert deleter.is_alive()
     deleter.join()
     assert deleted == [3]
-    assert house.rows("select * from list_members") == house.rows("select * from lists") == []
+    assert names(house) == []
+    for contact in ids:
+        assert in_it(house, contact) == []
+        assert [one[2] for one in history(house, contact)] == ["imported", "listed", "unlisted"]
     store.close()
