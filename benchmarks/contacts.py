@@ -178,18 +178,21 @@ MEASURES: dict[str, Callable[[Path, Path], int]] = {
 
 def _store(folder: Path) -> Any:
     """A store with the opt-outs, made by the first who asks."""
+    import polars as pl
+
     from benchmarks.contacts_data import suppressed_mobiles
     from data.store.migrate import prepare_store
     from data.suppressions import Suppression, suppress
-    from messaging.sealed import person_key
+    from messaging.sealed import person_keys
 
     place = folder / "store.db"
     is_new = not place.exists()
     store = prepare_store(f"sqlite:///{place}", now=1.0)
     if is_new:
+        numbers = pl.Series(suppressed_mobiles(N_SUPPRESSED))
         entries = (
-            Suppression(person_key=person_key(KEY, msisdn), msisdn=msisdn, reason="STOP", source="bench")
-            for msisdn in suppressed_mobiles(N_SUPPRESSED)
+            Suppression(person_key=person, msisdn=msisdn, reason="STOP", source="bench")
+            for person, msisdn in zip(person_keys(KEY, numbers), numbers, strict=True)
         )
         suppress(store, entries, 1.0)
     return store

@@ -63,6 +63,12 @@ def load_keys(
     """
     kept = read_secrets(var_dir / "keys", sealing=sealing, pseudonym=pseudonym, may_make=check is None)
     keys = keys_from(kept, salt=salt)
+    if check is not None and is_of_earlier_pseudonyms(kept, check):
+        raise KeysError(
+            "this store was made before version 0.1.0, under other pseudonyms, so nobody's opt-out would be found; "
+            "go on with the program that made it, or begin anew with another TIDINGS_VAR_DIR and import people and "
+            "opt-outs there."
+        )
     if check is not None and not hmac.compare_digest(keys.check, check):
         raise KeysError(
             f"the pseudonym key in use is not the one that this store was made with, so nobody's opt-out would be "
@@ -97,8 +103,13 @@ def keys_from(kept: KeySecrets, *, salt: str = "") -> Keys:
         sealing=_derived(kept.sealing, "sealing"),
         person=_derived(kept.pseudonym, "person"),
         references=_derived(kept.pseudonym, f"references {salt}".rstrip()),
-        check=_derived(kept.pseudonym, "check").hex(),
+        check=_derived(kept.pseudonym, "check of AES pseudonyms").hex(),
     )
+
+
+def is_of_earlier_pseudonyms(kept: KeySecrets, check: str) -> bool:
+    """Whether person keys were BLAKE2b where this check stands (docs/adr/0004): the same secret gave everybody another."""
+    return hmac.compare_digest(_derived(kept.pseudonym, "check").hex(), check)
 
 
 def _kept_pseudonym(folder: Path, *, may_make: bool) -> str:

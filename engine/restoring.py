@@ -25,7 +25,7 @@ from data.file_lock import only_one
 from data.forgotten import FILE as FORGOTTEN_FILE
 from data.forgotten import Forgotten, forget_within, read_forgotten
 from data.instance import RESTORING, has_identity, make_var_dir
-from data.keys import Keys, KeySecrets, KeysError, keys_from, write_secrets
+from data.keys import Keys, KeySecrets, KeysError, is_of_earlier_pseudonyms, keys_from, write_secrets
 from data.ledger.locking import lock_ledger
 from data.ledger.restoring import doubt_unfinished
 from data.restores import ParkedRuns, in_words, park_runs, record_restore
@@ -120,6 +120,10 @@ def _refuse_unfit(manifest: Manifest, source: Path, target: Target, keys: Keys) 
         )
     if manifest.schema > HEAD:
         raise StoreIsNewer(too_new(f"the backup {source}", manifest.schema))
+    if is_of_earlier_pseudonyms(target.secrets, manifest.keys_check):
+        raise CannotRestore(
+            f"{source} was made before version 0.1.0, under other pseudonyms; restore it with the program that made it."
+        )
     if not hmac.compare_digest(manifest.keys_check, keys.check):
         raise KeysError(
             f"these are not the keys of {source}, and with them nobody's opt-out would be found; "

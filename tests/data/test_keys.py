@@ -1,9 +1,11 @@
 import stat
 
 import pytest
+from cryptography.hazmat.primitives.hashes import SHA256
+from cryptography.hazmat.primitives.kdf.hkdf import HKDF
 from pydantic import SecretStr
 
-from data.keys import KeysError, load_keys
+from data.keys import KeysError, load_keys, read_secrets
 
 ONE, OTHER = SecretStr("1" * 64), SecretStr("2" * 64)
 
@@ -74,6 +76,14 @@ def test_another_pseudonym_key_than_the_store_was_made_with_is_refused(tmp_path)
     assert load_keys(tmp_path, sealing=OTHER, pseudonym=ONE, check=check).check == check
     with pytest.raises(KeysError, match="not the one that this store was made with"):
         load_keys(tmp_path, sealing=ONE, pseudonym=OTHER, check=check)
+
+
+def test_a_store_of_earlier_pseudonyms_is_refused_and_not_blamed_on_its_key(tmp_path):
+    load_keys(tmp_path)
+    kept = read_secrets(tmp_path / "keys")
+    earlier = HKDF(SHA256(), 32, salt=None, info=b"tidings check").derive(kept.pseudonym.encode()).hex()
+    with pytest.raises(KeysError, match="made before version 0.1.0, under other pseudonyms"):
+        load_keys(tmp_path, check=earlier)
 
 
 def test_the_check_value_gives_no_key_away(tmp_path):

@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+import hashlib
+
 import polars as pl
 import pytest
+from cryptography.hazmat.primitives.ciphers import Cipher, algorithms, modes
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -177,6 +180,40 @@ def test_a_column_has_the_pseudonyms_of_its_rows(msisdns):
     keys = person_keys(b"k" * 32, pl.Series("msisdn", msisdns, dtype=pl.String))
     assert keys.name == "person_key"
     assert keys.to_list() == [None if msisdn is None else person_key(b"k" * 32, msisdn) for msisdn in msisdns]
+
+
+def test_a_column_in_pieces_and_cut_out_of_another_one_has_the_pseudonyms_of_its_rows():
+    numbers = [f"+4477{i:08}" for i in range(1_000)]
+    column = pl.concat([pl.Series(numbers[:400]), pl.Series(numbers[400:])], rechunk=False).slice(350, 200)
+    assert person_keys(b"k" * 32, column).to_list() == [
+        person_key(b"k" * 32, one) for one in numbers[350:550]
+    ]
+
+
+def test_a_pseudonym_is_the_number_enciphered_and_added_to_it():
+    # By another mode of the library and by integers, which is how the bytes of a column must come out too.
+    number = b"+447712345123".ljust(16, b"\0")
+    aes_key = hashlib.blake2b(b"k" * 32, digest_size=32, person=b"person").digest()
+    enciphered = Cipher(algorithms.AES(aes_key), modes.CBC(bytes(16))).encryptor().update(number)
+    hashed = int.from_bytes(enciphered, "big") ^ int.from_bytes(number, "big")
+    assert person_key(b"k" * 32, "+447712345123") == f"{hashed:032x}"
+
+
+def test_a_pseudonym_is_the_same_for_ever():
+    # Opt-outs of people who were forgotten are known by nothing else.
+    texts = ["+447712345123", "+12025550123", "+999123456789012", "an email address of a reply", "é"]
+    assert [person_key(b"k" * 32, text) for text in texts] == [
+        "c9ca442537f5875c5bbbc9a79236c5ff",
+        "c4c2efad36a59224874aa4299ccc504c",
+        "1911ad7e1b3d256bd7d69ff367781b8e",
+        "653d7914691fe67c2a8f65061a9811f5",
+        "cb5c570a69ce5f9c641d63800c04c4ca",
+    ]
+
+
+def test_a_million_numbers_in_a_row_have_as_many_pseudonyms():
+    numbers = pl.select("+4477" + pl.int_range(1_000_000).cast(pl.String).str.zfill(8)).to_series()
+    assert person_keys(b"k" * 32, numbers).n_unique() == 1_000_000
 
 
 def test_a_person_has_another_pseudonym_under_another_key():
