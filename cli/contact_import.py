@@ -116,6 +116,7 @@ def _as_dict(report: ImportReport) -> dict[str, Any]:
         "rejects": dict(report.rejects),
         "rejects_csv": report.rejects_csv,
         "consents": report.n_consents,
+        "suppressed": report.n_suppressed,
         "was_imported_before": report.was_imported_before,
         "finished_at": report.finished_at,
         "read_as": report.read_as,
@@ -158,6 +159,9 @@ def _print_rows(report: ImportReport, request: ImportRequest) -> None:
     table.add_row("  the same", f"{report.n_same:,}", "")
     if report.n_consents:
         table.add_row("  consents", f"{report.n_consents:,}", f"{request.consent.purpose}: not known before")
+    if report.n_suppressed:
+        column = report.columns["do_not_contact"]
+        table.add_row("  no text at all", f"{report.n_suppressed:,}", f"{column}: not suppressed before")
     screen.print(table)
     if report.rejects_csv is not None:
         screen.print(Text.assemble(("to mend ", "dim"), str(report.rejects_csv)), soft_wrap=True)

@@ -103,7 +103,7 @@ class ImportReading:
         if self.columns.opt_out is not None:
             told.append(
                 f"{self.columns.in_words['opt_out']} counts for {self.request.consent.purpose} alone; "
-                "`tidings suppress import` keeps all texts from people."
+                "a column do_not_contact, or `tidings suppress import`, keeps all texts from people."
             )
         if self.request.source.region is None and self.columns.region is None and not self.people.n_rows:
             told.append(

@@ -60,7 +60,8 @@ class ImportReport:
     """What became of a source's rows: n_rows is the sum of the five.
 
     was_imported_before: nothing was stored now, and the counts are those of that import. rejects: by rule.
-    columns: meaning → header as the source writes it. n_consents: statements that were not known before.
+    columns: meaning → header as the source writes it. n_consents: statements that were not known before;
+    n_suppressed: people who want no text at all and were not suppressed before.
     """
 
     import_no: int
@@ -80,6 +81,7 @@ class ImportReport:
     read_as: str = ""
     columns: Mapping[str, str] = field(default_factory=dict)
     n_consents: int = 0
+    n_suppressed: int = 0
 
 
 def import_contacts(
@@ -237,6 +239,7 @@ def _store_people(
         read_as=source.read_as,
         columns=reading.columns.in_words,
         n_consents=done.n_consents,
+        n_suppressed=done.n_suppressed,
     )
 
 
@@ -254,6 +257,7 @@ def _import_of(reading: ImportReading, number: int, store: Store, now: float) ->
         lists=lists,
         purpose=request.consent.purpose,
         source=request.consent.source or f"import {request.name}",
+        do_not_contact=f"import {request.name}, column {reading.columns.in_words.get('do_not_contact')}",
     )
 
 

@@ -63,11 +63,12 @@ def as_state(name: str, report: ImportReport | None) -> State[Any]:
 
 
 def _in_words(report: ImportReport) -> str:
-    """2,390 rows: 1,955 new, 3 changed, 0 the same, 295 doubles, 137 rejects."""
-    return (
+    """2,390 rows: 1,955 new, 3 changed, 0 the same, 295 doubles, 137 rejects; 12 now kept from all texts."""
+    words = (
         f"{_counted(report.n_rows, 'row')}: {report.n_new:,} new, {report.n_changed:,} changed, "
         f"{report.n_same:,} the same, {_counted(report.n_double, 'double')}, {_counted(report.n_rejects, 'reject')}"
     )
+    return words + (f"; {report.n_suppressed:,} now kept from all texts" if report.n_suppressed else "")
 
 
 def _counted(n: int, what: str) -> str:

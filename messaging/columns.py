@@ -17,6 +17,7 @@ from messaging.field_words import FIELDS
 from messaging.header_ranks import (
     rank_consent,
     rank_country,
+    rank_do_not_contact,
     rank_external_id,
     rank_field,
     rank_opt_out,
@@ -36,7 +37,8 @@ class Columns:
     region: str | None = None
     consent: str | None = None
     external_id: str | None = None
-    opt_out: str | None = None
+    opt_out: str | None = None  # of one purpose …
+    do_not_contact: str | None = None  # … and of all of them
     fields: Mapping[str, str] = field(default_factory=dict)  # name for templates → column, where they differ
     headers: Mapping[str, str] = field(default_factory=dict)  # cleaned name → as the source writes it
 
@@ -47,7 +49,8 @@ class Columns:
     def copies(self) -> dict[str, str]:
         """The names under which contacts have a column of the source a second time, each with that column."""
         # An opt-out turns a cell of `consent` into a no, so beside one it is no copy.
-        repeated = {"external_id": self.external_id, "consent": None if self.opt_out else self.consent}
+        is_as_written = self.opt_out is None and self.do_not_contact is None
+        repeated = {"external_id": self.external_id, "consent": self.consent if is_as_written else None}
         return {name: column for name, column in repeated.items() if column} | dict(self.fields)
 
     @property
@@ -58,6 +61,7 @@ class Columns:
             "country": self.region,
             "consent": self.consent,
             "opt_out": self.opt_out,
+            "do_not_contact": self.do_not_contact,
             "external_id": self.external_id,
             **self.fields,
         }
@@ -89,6 +93,7 @@ def choose_columns(
         consent=found.named(consent, "consent") or found.consent(),
         external_id=found.named(external_id, "external_id") or found.best(rank_external_id),
         opt_out=found.best(rank_opt_out),
+        do_not_contact=found.best(rank_do_not_contact),
         fields=found.fields(fields or {}),
         headers=written,
     )
@@ -102,7 +107,8 @@ def find_column(headers: Mapping[str, str], wanted: str, *, setting: str, source
 
 
 def meaning_of(header: str) -> str | None:
-    """What a header by itself is about: phone, consent, opt_out, external_id, one of FIELDS; None: something else.
+    """What a header by itself is about: phone, consent, opt_out, do_not_contact, external_id, one of FIELDS; None: something
+    else.
 
     A second telephone (at home, at work) is something else: it never becomes the number that is texted.
     """
@@ -111,6 +117,7 @@ def meaning_of(header: str) -> str | None:
         "phone": rank_phone,
         "consent": rank_consent,
         "opt_out": rank_opt_out,
+        "do_not_contact": rank_do_not_contact,
         "external_id": rank_external_id,
     }
     found = {meaning: rank(words) for meaning, rank in ranks.items()}

@@ -19,6 +19,15 @@ nein nee non nej nei nie não nao ne nem nu ei hayır hayir yok όχι οχι н
 abgelehnt widerrufen abgemeldet widersprochen refusé refuse désabonné revocado rechazado baja revocato rifiutato
 """
 
+# A cell of a column of opt-outs that says so by the column's own word, and one that says the contrary.
+_STOPS = """
+revoked withdrawn declined denied refused rejected stop stopped unsubscribed unsubscribe optout optedout out donotcontact
+donottext dnd blocked abgelehnt widerrufen abgemeldet widersprochen refusé refuse désabonné revocado rechazado baja revocato
+rifiutato
+"""
+_GOES_ON = "subscribed optin optedin active allowed angemeldet abonné"
+_SAYS_NOTHING = "na nan nil null unknown undefined unset empty blank"
+
 
 def says_yes(consent: pl.Series) -> pl.Series:
     """True where the cell is a clear yes; never null."""
@@ -28,6 +37,19 @@ def says_yes(consent: pl.Series) -> pl.Series:
 def says_no(consent: pl.Series) -> pl.Series:
     """True where the cell is a clear no; never null. A cell can say neither: empty, "unknown", a date."""
     return _is_one_of(consent, _NO.split())
+
+
+def says_stop(cells: pl.Series) -> pl.Series:
+    """Of a column of opt-outs: true for a yes, a date, a cross, a reason: whatever is filled and is no denial; never null."""
+    denials = {*_NO.split(), *_GOES_ON.split()} - set(_STOPS.split())
+    is_filled = cells.str.strip_chars().str.len_bytes().fill_null(0) > 0
+    return is_filled & ~_is_one_of(cells, sorted(denials))
+
+
+def says_stop_for_good(cells: pl.Series) -> pl.Series:
+    """`says_stop` without what stands for an empty cell (n/a, a dash): what follows is not undone by the next file."""
+    is_dash = cells.str.contains(r"^[\s.?/\\_\p{Pd}]+$").fill_null(value=False)
+    return says_stop(cells) & ~is_dash & ~_is_one_of(cells, _SAYS_NOTHING.split())
 
 
 def attested(contacts: pl.DataFrame, note: str | None) -> pl.DataFrame:

@@ -100,7 +100,7 @@ def _consent(raw: pl.DataFrame, columns: Columns) -> pl.Series:
 
 def _rejects(raw: pl.DataFrame, rule: pl.Series, columns: Columns) -> pl.DataFrame:
     """The rows with a rule, each with the cell to mend."""
-    rows = rule.is_not_null().arg_true()
+    is_rejected = rule.is_not_null()
     country = columns.region or columns.phone
     is_about_country = pl.col("rule") == PhoneRule.UNKNOWN_COUNTRY.value
     header = {name: pl.lit(columns.as_written(name)) for name in (columns.phone, country)}
@@ -108,10 +108,10 @@ def _rejects(raw: pl.DataFrame, rule: pl.Series, columns: Columns) -> pl.DataFra
     return (
         pl.DataFrame(
             {
-                "source_row": raw["source_row"].gather(rows),
-                "phone": raw[columns.phone].gather(rows),
-                "country": raw[country].gather(rows),
-                "rule": rule.gather(rows),
+                "source_row": raw["source_row"].filter(is_rejected),
+                "phone": raw[columns.phone].filter(is_rejected),
+                "country": raw[country].filter(is_rejected),
+                "rule": rule.filter(is_rejected),
             }
         )
         .select(

@@ -52,7 +52,7 @@ _SECOND_CHOICE_WORDS = (
 _ABOUT_A_NUMBER = (
     "type", "typ", "code", "country", "consent", "optin", "optout", "opt", "verified", "valid", "status", "date", "time",
     "provider", "carrier", "model", "os", "email", "mail", "fax", "telefax", "extension", "ext", "label", "permission",
-    "allowed", "app", "language", "hash", "id", "network", "brand",
+    "allowed", "app", "language", "hash", "id", "network", "brand", "dnc", "dnd", "stop", "blocked", "blacklist", "blacklisted",
 )  # fmt: skip
 
 
@@ -115,17 +115,44 @@ def rank_consent(words: frozenset[str]) -> int | None:
     return None if _has(words, whole=_OTHER_CHANNELS) else 1
 
 
+_DO_NOT_CONTACT_STEMS = (
+    "donotcontact", "dontcontact", "donottext", "donttext", "donotsms", "donotmessage", "blacklist", "blocklist", "suppress",
+    "kontaktsperre", "sperrliste", "nichtkontaktieren", "nepascontacter", "listenoire", "nocontactar", "listanegra",
+    "naocontactar", "noncontattare", "listanera", "nietcontacteren", "zwartelijst",
+)  # fmt: skip
+# Of an account, a card or a bus line, too: so only where the header says nothing else.
+_STOP_WORDS = frozenset(
+    {"stop", "blocked", "gesperrt", "bloque", "bloqueado", "bloccato", "geblokkeerd", "sparrad"}
+)
+_BESIDE_A_STOP_WORD = frozenset({"is", "contact", "sms", "mobile", "text", "texts"})
+
+
+def rank_do_not_contact(words: frozenset[str]) -> int | None:
+    """No text of any kind: one that says SMS before one that says nothing; one of another channel alone is none."""
+    said = words - {_joined_header(words)} - _BESIDE_A_STOP_WORD or words
+    if not (_has(words, whole=("dnc",), stems=_DO_NOT_CONTACT_STEMS) or said <= _STOP_WORDS):
+        return None
+    return _rank_of_channel(words)
+
+
 _OPT_OUT_STEMS = (
-    "optout", "optedout", "smsoptout", "unsubscri", "donottext", "donotcontact", "donotsms", "abgemeldet", "widerspruch",
-    "widerrufen", "desabonn", "desinscri", "suppress", "afgemeld", "avregistrer",
+    "optout", "optedout", "smsoptout", "unsubscri", "abgemeldet", "widerspruch", "widerrufen", "desabonn", "desinscri",
+    "afgemeld", "avregistrer",
 )  # fmt: skip
 
 
 def rank_opt_out(words: frozenset[str]) -> int | None:
-    is_opt_out = _has(words, whole=("dnc", "stop"), stems=_OPT_OUT_STEMS) or {"opt", "out"} <= words
-    if _has(words, whole=("sms", "mobile", "text", "texts"), stems=("smsopt",)) and is_opt_out:
+    """No text of one purpose."""
+    is_opt_out = _has(words, whole=("stop",), stems=_OPT_OUT_STEMS) or {"opt", "out"} <= words
+    if not is_opt_out or rank_do_not_contact(words) is not None:
+        return None
+    return _rank_of_channel(words)
+
+
+def _rank_of_channel(words: frozenset[str]) -> int | None:
+    if _has(words, whole=("sms", "mobile", "text", "texts"), stems=("smsopt",)):
         return 0
-    return 1 if is_opt_out and not _has(words, whole=_OTHER_CHANNELS) else None
+    return None if _has(words, whole=_OTHER_CHANNELS) else 1
 
 
 _EXTERNAL_IDS = (

@@ -13,7 +13,7 @@ from dataclasses import dataclass, field
 import polars as pl
 
 from messaging.columns import Columns
-from messaging.consents import says_no, says_yes
+from messaging.consents import says_no, says_stop_for_good, says_yes
 from messaging.field_words import FIELDS
 from messaging.instants import A_DAY_S, are_days, read_instants
 from messaging.schemas import attributes
@@ -32,6 +32,7 @@ INCOMING = pl.Schema(
         "is_given": pl.Boolean,  # a clear yes or a clear no; null: nothing was said
         "said_at": pl.Float64,  # when; null: the source does not say
         "evidence": pl.String,  # how it can be shown
+        "do_not_contact": pl.Boolean,  # no text at all, of any purpose
     }
 )
 
@@ -44,6 +45,7 @@ class Fields:
     attributes: Mapping[str, str]  # name of an attribute → column, by name
     consent: str | None = None
     opt_out: str | None = None
+    do_not_contact: str | None = None
     consent_at: str | None = None
     evidence: str | None = None
     headers: Mapping[str, str] = field(default_factory=dict)  # column → as the source writes it
@@ -72,7 +74,8 @@ def fields_of(
         standard["external_id"] = columns.external_id
     named = {name: column for name, column in columns.fields.items() if name not in standard}
     spoken_for = {
-        *standard.values(), *named.values(), columns.phone, columns.consent, columns.opt_out, consent_at, evidence
+        *standard.values(), *named.values(), columns.phone, columns.consent, columns.opt_out, columns.do_not_contact,
+        consent_at, evidence,
     }  # fmt: skip
     others = {name: name for name in attributes(columns.headers) if name not in spoken_for}
     return Fields(
@@ -80,6 +83,7 @@ def fields_of(
         attributes=dict(sorted({**others, **named}.items())),
         consent=columns.consent,
         opt_out=columns.opt_out,
+        do_not_contact=columns.do_not_contact,
         consent_at=consent_at,
         evidence=evidence,
         headers=columns.headers,
@@ -111,6 +115,7 @@ def read_incoming(contacts: pl.DataFrame, fields: Fields, *, now: float) -> pl.D
         is_given=is_given,
         said_at=said_at,
         evidence=pl.when(yes | no).then(_evidence(fields)),
+        do_not_contact=_do_not_contact(contacts, fields),
     ).cast(INCOMING)
 
 
@@ -134,7 +139,7 @@ def n_unclear(contacts: pl.DataFrame, incoming: pl.DataFrame, fields: Fields) ->
 
 
 def first_of_each(incoming: pl.DataFrame) -> pl.DataFrame:
-    """The first row of each person, in the same order, with what all rows of that person say of consent.
+    """The first row of each person, in the same order, with what all rows of that person say of consent and of no text at all.
 
     The newest statement counts, of two of one instant the no. A no without a time is the newest of all, a yes without
     one the oldest: what nobody dated can stop a text and never allows one again.
@@ -143,6 +148,9 @@ def first_of_each(incoming: pl.DataFrame) -> pl.DataFrame:
     first, others = incoming.filter(is_first), incoming.filter(~is_first)
     if others.is_empty():
         return first
+    stopped = others.filter("do_not_contact")["person_key"]
+    if len(stopped):
+        first = first.with_columns(pl.col("do_not_contact") | pl.col("person_key").is_in(stopped.implode()))
     said = incoming.join(others, on="person_key", how="semi").filter(pl.col("is_given").is_not_null())
     undated = pl.when("is_given").then(-math.inf).otherwise(math.inf)
     newest = (
@@ -169,9 +177,13 @@ def hashes(incoming: pl.DataFrame, *, rules: str) -> pl.Series:
             *(
                 pl.col(name).cast(pl.String).fill_null(nothing)
                 for name in INCOMING
-                if name not in {"source_row", "person_key"}
+                if name not in {"source_row", "person_key", "do_not_contact"}
             ),
+            pl.when("do_not_contact").then(
+                pl.lit("do not contact")
+            ),  # else nothing, as before there was such a column
             separator="\x1f",
+            ignore_nulls=True,
         )
     ).to_series()
     fresh = hashlib.blake2b(rules.encode(), digest_size=8).copy
@@ -218,11 +230,17 @@ def _as_json(names: Mapping[str, str]) -> pl.Expr:
 
 def _evidence(fields: Fields) -> pl.Expr:
     """The cell that says where to look it up, or else what was written; each under the header it stands below."""
-    said = [name for name in (fields.consent, fields.opt_out) if name is not None]
+    said = [name for name in (fields.consent, fields.opt_out, fields.do_not_contact) if name is not None]
     told = [_shown(fields.evidence, fields)] if fields.evidence is not None else []
     if said:
         told.append(pl.concat_str([_shown(name, fields) for name in said], separator="; ", ignore_nulls=True))
     return pl.coalesce(told) if told else _nothing(pl.String)
+
+
+def _do_not_contact(contacts: pl.DataFrame, fields: Fields) -> pl.Series | pl.Expr:
+    if fields.do_not_contact is None:
+        return pl.lit(value=False)
+    return says_stop_for_good(contacts[fields.do_not_contact])
 
 
 def _shown(column: str, fields: Fields) -> pl.Expr:

@@ -235,6 +235,8 @@ def field_of(header: str, *, known: Mapping[str, str] | Sequence[str] = ()) -> s
         raise BadField(
             f"{header}: what a person agreed to is kept with its time and source, not as a field; see `tidings consent`."
         )
+    if meaning == "do_not_contact":
+        raise BadField(f"{header}: it is no field; `tidings suppress add NUMBER` keeps all texts away.")
     name = meaning or clean_name(header)
     if not name:
         raise BadField(f"{header[:40]!r} cannot be the name of a field; use letters, digits and '_'.")

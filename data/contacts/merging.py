@@ -22,6 +22,7 @@ from data.contacts.lists import add_members
 from data.ledger.locking import lock_ledger
 from data.sql import sql
 from data.store.bulk import execute_many, insert_many
+from data.suppressions import Suppression, record_suppressions
 from messaging.incoming import STANDARD, hashes
 
 if TYPE_CHECKING:
@@ -29,6 +30,7 @@ if TYPE_CHECKING:
 
     from data.store.engine import Store
 
+DO_NOT_CONTACT = "do not contact"  # the reason of a suppression
 FIRST_SLICE = 2_000  # rows of a transaction, until it is known how many the store takes …
 LONGEST_SLICE = 20_000
 SLICE_S = 0.12  # … in this time
@@ -54,7 +56,7 @@ class MergeRules:
 class Import:
     """What is the same for all rows of one import. by: as contacts and consents name it; lists: their numbers.
 
-    purpose and source: of the consents.
+    purpose and source: of the consents. do_not_contact: where it stands that people want no text at all, in words.
     """
 
     by: str
@@ -62,6 +64,7 @@ class Import:
     lists: Sequence[int] = ()
     purpose: str
     source: str
+    do_not_contact: str = ""
 
     def hashes(self, people: pl.DataFrame) -> pl.Series:
         return hashes(people, rules=f"{self.rules} {self.purpose}")
@@ -75,6 +78,7 @@ class Merged:
     n_changed: int = 0
     n_same: int = 0
     n_consents: int = 0
+    n_suppressed: int = 0  # who were not before
     forgotten: list[int] = field(default_factory=list)
 
     @property
@@ -86,6 +90,7 @@ class Merged:
         self.n_changed += other.n_changed
         self.n_same += other.n_same
         self.n_consents += other.n_consents
+        self.n_suppressed += other.n_suppressed
         self.forgotten += other.forgotten
 
 
@@ -117,6 +122,7 @@ class Row(NamedTuple):
     is_given: bool | None
     said_at: float | None
     evidence: str | None
+    do_not_contact: bool
     source_row: int
 
     @property
@@ -198,7 +204,7 @@ class Merging:
 
 def merge_rows(connection: Connection, rows: Sequence[Row], what: Import, *, now: float) -> Merged:
     """Merge rows inside the caller's transaction of the write engine. rows: each person once."""
-    _lock(connection, writes_ledger=any(row.is_given is not None for row in rows))
+    _lock(connection, writes_ledger=any(row.is_given is not None or row.do_not_contact for row in rows))
     _look_up_by_index(connection)
     stored = _stored(connection, rows)
     known = [row for row in rows if row.person_key in stored]
@@ -212,11 +218,13 @@ def merge_rows(connection: Connection, rows: Sequence[Row], what: Import, *, now
     for number in what.lists:
         add_members(connection, number, contacts, at=now, by=what.by)
     told = _consents([*newcomers, *other], what)
+    stopped = _suppressions([*newcomers, *other], what)
     return Merged(
         n_new=len(newcomers),
         n_changed=n_changed,
         n_same=len(known) - n_changed,
         n_consents=record_consents(connection, told, now=now) if told else 0,
+        n_suppressed=record_suppressions(connection, stopped, now=now) if stopped else 0,
         forgotten=[row.source_row for row in forgotten],
     )
 
@@ -332,6 +340,17 @@ def _consents(rows: Iterable[Row], what: Import) -> list[ConsentEntry]:
         )
         for row in rows
         if row.is_given is not None
+    ]
+
+
+def _suppressions(rows: Iterable[Row], what: Import) -> list[Suppression]:
+    """Everywhere: no later file takes that back, only a person (`lift_suppression`)."""
+    return [
+        Suppression(
+            person_key=row.person_key, msisdn=row.msisdn, reason=DO_NOT_CONTACT, source=what.do_not_contact
+        )
+        for row in rows
+        if row.do_not_contact
     ]
 
 

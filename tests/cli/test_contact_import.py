@@ -68,6 +68,17 @@ def test_people_read_it_as_a_ladder(here):
     assert "123001" not in "".join(lines)
 
 
+def test_whoever_wants_no_text_at_all_is_counted_and_suppressed(here):
+    (here / "stopped.csv").write_text("phone,DNC\n+447400123001,x\n+447400123002,\n+447400123003,yes\n")
+    lines = [" ".join(line.split()) for line in ask("stopped.csv").stdout.splitlines()]
+    assert "no text at all 2 DNC: not suppressed before" in lines
+    assert "do not contact: DNC" in " ".join(lines)
+    assert rows(here, "select distinct reason, source from suppressions where scope = ''") == [
+        ("do not contact", "import stopped, column DNC")
+    ]
+    assert told("stopped.csv", "--again")["suppressed"] == 0
+
+
 def test_the_same_line_again_stores_nothing_and_says_what_that_means(here):
     told("My people.csv", "--region", "GB")
     assert told("My people.csv", "--region", "GB")["was_imported_before"]

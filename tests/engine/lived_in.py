@@ -99,7 +99,14 @@ class LivedIn:
 
     def collect(self, instance: Instance) -> Collected:
         account = self.account()
-        return collect_once(instance.store, lambda: _client(account), "sim", instance.keys, var_dir=instance.var_dir, clock=time.time)
+        return collect_once(
+            instance.store,
+            lambda: _client(account),
+            "sim",
+            instance.keys,
+            var_dir=instance.var_dir,
+            clock=time.time,
+        )
 
     def account(self) -> Account:
         return Account(account="sim", kind="simulator", settings={"url": self.simulator.url, "bulk_size": 1})

@@ -19,7 +19,7 @@ from data.file_lock import only_one
 from data.forgotten import forget
 from data.imports import list_imports
 from data.store.engine import Store
-from data.suppressions import Suppression, suppress
+from data.suppressions import Suppression, lift_suppression, suppress
 from engine.importing import ImportRunning
 from messaging.errors import SourceError
 from messaging.traces import trace_of
@@ -465,6 +465,102 @@ def test_a_column_of_opt_outs_counts_for_one_purpose_and_says_so(intake):
     report = intake.bring(consent={"purpose": "news"})
     assert intake.column("select scope from suppressions") == ["purpose:news"] * 2
     assert "opted out counts for news alone" in report.notices[0]
+
+
+STOPPED = """phone,first_name,Do not contact
+07400 123001,Ann,yes
+07400 123002,Bob,no
+020 7946 0018,,2025-03-01
+07400 123004,Dee,
+07400 123004,Dee,asked us on the phone
+07400 123005,Li,n/a
+not a number,Cy,yes
+"""
+OF_STOPPED = "import people, column Do not contact"
+
+
+def kept_from_all_texts(intake):
+    """By number: the reason and the source."""
+    found = intake.rows("select msisdn, reason, source from suppressions where scope = ''")
+    return {msisdn: told for msisdn, *told in found}
+
+
+def test_whoever_wants_no_text_at_all_is_suppressed_everywhere_and_counted(intake):
+    intake.source(STOPPED)
+    report = intake.bring()
+    told = ["do not contact", OF_STOPPED]
+    assert kept_from_all_texts(intake) == {ANN: told, LANDLINE: told, DEE: told}
+    assert counts_of(report) == {"new": 5, "changed": 0, "same": 0, "double": 1, "rejects": 1}
+    assert (report.n_suppressed, report.columns["do_not_contact"]) == (3, "Do not contact")
+    assert intake.contacts()[ANN] == {"first_name": "Ann"}  # the column is no attribute
+    assert sorted(intake.column("select kind from events")) == ["suppression"] * 7
+
+
+def test_no_later_file_lets_them_back(intake):
+    intake.source(STOPPED)
+    intake.bring()
+    before = kept_from_all_texts(intake)
+    for cells in ("no", "", "n/a"):
+        intake.source(f"phone,consent,Do not contact\n07400 123001,yes,{cells}\n07400 123004,yes,{cells}\n")
+        assert intake.bring().n_suppressed == 0
+        assert kept_from_all_texts(intake) == before
+    intake.source("phone,consent\n07400 123001,yes\n020 7946 0018,yes\n")
+    intake.bring()
+    assert kept_from_all_texts(intake) == before
+
+
+def test_the_first_reason_stays_and_nobody_is_counted_twice(intake):
+    person = Suppression(person_key=key_of(ANN), msisdn=ANN, reason="complaint", source="by hand")
+    suppress(intake.store, [person], 1.0)
+    intake.source(STOPPED)
+    assert intake.bring().n_suppressed == 2
+    assert kept_from_all_texts(intake)[ANN] == ["complaint", "by hand"]
+    assert intake.bring(again=True).n_suppressed == 0
+
+
+def test_a_person_who_was_there_before_the_file_said_so_is_suppressed(intake):
+    intake.source("phone,first_name\n07400 123001,Ann\n")
+    intake.bring()
+    intake.source("phone,first_name,dnc\n07400 123001,Ann,x\n")
+    report = intake.bring()
+    assert (report.n_same, report.n_suppressed) == (1, 1)
+    assert kept_from_all_texts(intake) == {ANN: ["do not contact", "import people, column dnc"]}
+
+
+def test_whom_somebody_let_back_stays_so_while_their_row_says_what_it_said(intake):
+    intake.source(STOPPED)
+    intake.bring()
+    lift_suppression(intake.store, key_of(ANN), "", by="Eve", why="asked for our texts again", now=5.0)
+    intake.source(f"{STOPPED}07400 123006,New,no\n")
+    assert intake.bring().n_suppressed == 0
+    assert ANN not in kept_from_all_texts(intake)
+    intake.source(STOPPED.replace("123001,Ann,yes", "123001,Ann,2026-01-01"))
+    assert intake.bring().n_suppressed == 1
+
+
+def test_of_somebody_who_was_forgotten_a_file_that_says_so_brings_nothing_back(intake):
+    forget(intake.store, intake.base / "forgotten.txt", [trace_of(KEYS.person, ANN)], now=1.0)
+    intake.source(STOPPED)
+    report = intake.bring()
+    assert (report.n_suppressed, report.rejects) == (2, {"not_a_number": 1, "forgotten": 1})
+    assert intake.rows("select person_key, reason from suppressions where msisdn is null") == [
+        (key_of(ANN), "forgotten")
+    ]
+
+
+def test_what_an_import_that_was_cut_off_has_stored_is_suppressed_with_it(intake, monkeypatch):
+    intake.source(STOPPED)
+    record = merging.record_suppressions
+    with monkeypatch.context() as patch:
+        patch.setattr(merging, "FIRST_SLICE", 1)
+        patch.setattr(
+            merging, "record_suppressions", lambda *args, **kwargs: (record(*args, **kwargs), 1 / 0)
+        )
+        with pytest.raises(ZeroDivisionError):
+            intake.bring()
+    assert kept_from_all_texts(intake) == {}
+    assert not {ANN, LANDLINE, DEE} & set(intake.contacts())
+    assert intake.bring().n_suppressed == 3
 
 
 @pytest.mark.parametrize("day", ["2025-05-02", "2.5.2025"])

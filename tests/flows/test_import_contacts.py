@@ -86,6 +86,14 @@ def tasks_of(state):
         return client.read_task_runs(flow_run_filter=only)
 
 
+def test_a_message_tells_how_many_people_want_no_text_at_all(run_import, definition):
+    header = "mobile,first_name,do_not_contact"
+    state = run_import(definition(rows=[f"{number_of(30)},Nobody,no"], n_people=2, header=header))
+    assert state.message == (
+        "import 1: 3 rows: 3 new, 0 changed, 0 the same, 0 doubles, 0 rejects; 2 now kept from all texts"
+    )
+
+
 MESSY = ["n/a,Nobody,yes", "0740010000,Short,yes", f"{number_of(3)},Twice,yes", ",Empty,yes"]
 
 

@@ -15,6 +15,13 @@ from messaging.columns import meaning_of
         ("first_name", "first_name"), ("Vorname", "first_name"), ("Prénom", "first_name"), ("surname", "last_name"),
         ("Sprache", "language"), ("tz", "time_zone"), ("Kundennummer", "external_id"), ("external_id", "external_id"),
         ("SMS consent", "consent"), ("opted out", "opt_out"), ("optin_date", None),
+        ("unsubscribed", "opt_out"), ("Widerspruch", "opt_out"), ("SMS Opt-Out", "opt_out"), ("stop date", "opt_out"),
+        ("DNC", "do_not_contact"), ("do_not_contact", "do_not_contact"), ("Do not text", "do_not_contact"),
+        ("Blacklisted", "do_not_contact"), ("isBlocked", "do_not_contact"), ("SMS blocked", "do_not_contact"),
+        ("Stop", "do_not_contact"), ("dnc_date", "do_not_contact"), ("Kontaktsperre", "do_not_contact"),
+        ("Ne pas contacter", "do_not_contact"), ("mobile dnc", "do_not_contact"), ("suppressed", "do_not_contact"),
+        ("do not contact by e-mail", None), ("phone dnc", None), ("do not call", None), ("account blocked", None),
+        ("blocked_amount", None), ("blocked by", None), ("unblocked", None),
         ("points", None), ("city", None), ("country", None), ("region", None), ("", None),
     ],
 )  # fmt: skip

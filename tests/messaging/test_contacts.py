@@ -212,7 +212,22 @@ def test_who_has_opted_out_has_said_no_whatever_the_consent_column_says():
     assert contacts["consent"].to_list() == ["no", "no", "no", "yes", "yes", "no"]
 
 
-@pytest.mark.parametrize("opt_out", [None, "unsubscribed"])
+def test_a_column_of_opt_outs_and_one_of_people_who_want_nothing_both_count():
+    source = raw(
+        [
+            ("07400 123451", "yes", "Unsubscribed", None),
+            ("07400 123452", "yes", "no", "blocked"),
+            ("07400 123453", "yes", None, "no"),
+        ],
+        names=("phone", "consent_", "unsubscribed", "dnc"),
+    )
+    columns = choose_columns(source.columns[1:])
+    assert (columns.opt_out, columns.do_not_contact) == ("unsubscribed", "dnc")
+    contacts, _ = split_contacts(source, columns, region="GB")
+    assert contacts["consent"].to_list() == ["no", "no", "yes"]
+
+
+@pytest.mark.parametrize("opt_out", [None, "unsubscribed", "do_not_contact"])
 def test_columns_said_to_be_copies_are_copies(opt_out):
     names = ("phone", "consent_", "customer_id", "vorname", opt_out or "points")
     source = raw(

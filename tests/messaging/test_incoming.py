@@ -113,7 +113,8 @@ def test_the_attributes_that_somebody_has():
 
 
 def said(person, is_given, at=None):
-    return {"person_key": person, "is_given": is_given, "said_at": at, "evidence": f"{is_given} {at}"}
+    told = {"person_key": person, "is_given": is_given, "said_at": at, "evidence": f"{is_given} {at}"}
+    return told | {"do_not_contact": False}
 
 
 @pytest.mark.parametrize(
@@ -145,6 +146,21 @@ def test_all_rows_of_a_person_say_one_thing(statements, counts):
     assert first["evidence"][1] == "True 1.0"
 
 
+def test_one_row_of_a_person_that_wants_no_text_at_all_is_enough():
+    rows = pl.DataFrame(
+        [
+            {"source_row": row, **said(person, None), "do_not_contact": stopped}
+            for row, (person, stopped) in enumerate(
+                [("a", False), ("b", True), ("c", False), ("a", True), ("b", False), ("c", False)], start=2
+            )
+        ],
+        schema_overrides={"is_given": pl.Boolean, "said_at": pl.Float64},
+    )
+    assert first_of_each(rows).select("source_row", "do_not_contact").rows() == [
+        (2, True), (3, True), (4, False),
+    ]  # fmt: skip
+
+
 def rows_of(**changes):
     told = dict.fromkeys(INCOMING, None) | {
         "source_row": 2, "person_key": "a", "msisdn": "+441", "region": "GB", "number_type": "mobile",
@@ -155,6 +171,7 @@ def rows_of(**changes):
 
 def test_a_hash_is_the_same_in_every_version():
     assert hashes(rows_of(), rules="file").to_list() == [-8170827805459535051]
+    assert hashes(rows_of(do_not_contact=False), rules="file").to_list() == [-8170827805459535051]
 
 
 @pytest.mark.parametrize(
@@ -168,6 +185,7 @@ def test_a_hash_is_the_same_in_every_version():
         {"is_given": True},
         {"is_given": True, "said_at": 1.0},
         {"evidence": "x"},
+        {"do_not_contact": True},
     ],
 )
 def test_a_hash_changes_with_whatever_merging_the_row_could_change(change):

@@ -218,6 +218,7 @@ def test_a_number_is_never_edited(house, header):
     [
         ({"consent": "yes"}, [], "consent: what a person agreed to"),
         ({"opted out": "yes"}, [], "opted out: what a person agreed to"),
+        ({"dnc": "yes"}, [], "dnc: it is no field; `tidings suppress add NUMBER`"),
         ({"!": "x"}, [], "cannot be the name of a field"),
         ({"city": ""}, [], "city: an empty value"),
         ({"tz": "Berlin"}, [], "time_zone: write it by its IANA name"),
