@@ -26,7 +26,7 @@ def add(kind: Kind, name: str, *, description: str, as_json: bool) -> int:
     check_text("--description", description)
     with open_here(load_settings()) as instance, instance.store.write.begin() as connection:
         is_new = find_list(connection, kind, name) is None
-        make_list(connection, kind, name, instance.store.now(), description=description)
+        make_list(connection, kind, name, instance.store.now(), description=description, anew=True)
     if as_json:
         print_json({kind: name.strip(), "made": is_new})
     elif is_new:

@@ -6,7 +6,7 @@ A page may also come after somebody was forgotten, since gateways tell the same 
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from functools import cache
 from typing import TYPE_CHECKING, Any
@@ -44,7 +44,7 @@ def erase_pages(store: Store, traces: Traces, *, national: str | None = None) ->
     while found := _pages(store, after, national):
         for page, body, is_read in found:
             after = page
-            blanked = _without(bytes(body), traces)
+            blanked = page_without(bytes(body), traces)
             if blanked is None:
                 continue
             if not is_read:
@@ -79,7 +79,7 @@ def blank_page(
     people: as people_in found them. key: the key of person keys.
     """
     told = [trace_of(key, people[person]) for person in forgotten]
-    blanked = _without(body, Traces(key, told)) if told else None
+    blanked = page_without(body, Traces(key, told)) if told else None
     if blanked is None:
         return False
     connection.execute(_statement("blank_page"), {"page": page, "body": blanked})
@@ -90,7 +90,7 @@ def pages_about(store: Store, traces: Traces, *, national: str) -> list[int]:
     """The numbers of the pages that tell of somebody. national: the digits of their number."""
     after, told = -1, []
     while found := _pages(store, after, national):
-        told += [page for page, body, _ in found if _without(bytes(body), traces) is not None]
+        told += [page for page, body, _ in found if page_without(bytes(body), traces) is not None]
         after = found[-1][0]
     return told
 
@@ -104,32 +104,64 @@ def _pages(store: Store, after: int, national: str | None) -> list[Any]:
         return list(connection.execute(_statement(name), {**asked, "digits": national.encode()}))
 
 
-def _without(body: bytes, traces: Traces) -> bytes | None:
+def page_without(body: bytes, traces: Traces) -> bytes | None:
     """The page without these people; None: it does not tell of them."""
     try:
         page = orjson.loads(body)
     except orjson.JSONDecodeError:
         told = any(traces.speaks_of(found.decode("ascii")) for found in _NUMBER.findall(body))
         return b"" if told else None
+    if not isinstance(page, dict | list):
+        return b"" if _is_number(page, traces) else None
     return orjson.dumps(page) if _blank(page, traces) else None
 
 
-def _blank(value: Any, traces: Traces) -> bool:
-    """Blank, in place, every object in which their number stands; whether there was one."""
-    places: list[Any] = list(value) if isinstance(value, dict) else []
-    if isinstance(value, list):
-        places = list(range(len(value)))
-    told = False
-    for place in places:
+def _blank(page: Any, traces: Traces) -> bool:
+    """Blank, in place, each record in which their number stands, however deep; whether there was one.
+
+    A record is one of a list of objects, or what of the page stands in no such list.
+    """
+    lists = list(_lists_of_records(page))
+    apart = {id(one) for one in lists}
+    records = [page, *(record for one in lists for record in one)]
+    told = [one for one in records if any(_is_number(leaf, traces) for leaf in _leaves(one, apart))]
+    for one in told:
+        _empty(one, traces, apart)
+    return bool(told)
+
+
+def _lists_of_records(value: Any) -> Iterator[list[Any]]:
+    if isinstance(value, list) and any(isinstance(one, dict) for one in value):
+        yield value
+    elif isinstance(value, dict | list):
+        for one in _parts(value):
+            yield from _lists_of_records(one)
+
+
+def _leaves(value: Any, apart: set[int]) -> Iterator[Any]:
+    if not isinstance(value, dict | list):
+        yield value
+    elif id(value) not in apart:
+        for one in _parts(value):
+            yield from _leaves(one, apart)
+
+
+def _empty(value: Any, traces: Traces, apart: set[int]) -> None:
+    """Texts become empty and numbers of theirs null; what else there is, such as times and states, says nothing of them."""
+    if id(value) in apart:
+        return
+    for place in list(value) if isinstance(value, dict) else range(len(value)):
         one = value[place]
         if isinstance(one, dict | list):
-            told |= _blank(one, traces)
+            _empty(one, traces, apart)
         elif _is_number(one, traces):
             value[place] = None
-            told = True
-            if isinstance(value, dict):
-                value.update({name: "" for name, other in value.items() if isinstance(other, str)})
-    return told
+        elif isinstance(one, str):
+            value[place] = ""
+
+
+def _parts(value: dict[str, Any] | list[Any]) -> Iterable[Any]:
+    return value.values() if isinstance(value, dict) else value
 
 
 def _is_number(value: object, traces: Traces) -> bool:

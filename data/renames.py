@@ -1,7 +1,7 @@
 """Another name for a list, a tag or a segment: it stays what it is, and whatever the store says of it follows.
 
-Segments that ask for it are rewritten in the same commit. Files are their writer's, so they are only found: an import
-file that still has the old name would make a list of it anew, and a campaign file would find nobody.
+Segments that ask for it are rewritten in the same commit. Files are their writer's, so they are only found: a campaign or
+an import that still has the old name is told the new one, and does nothing.
 """
 
 from __future__ import annotations
@@ -131,8 +131,7 @@ def _still_named(kind: Kind, renamed: Renamed, files: Sequence[Path]) -> str:
     shown = ", ".join(f"{path.parent.name}/{path.name}" for path in files)
     return (
         f"nothing was renamed: in data/, {shown} {'name' if files[1:] else 'names'} the {kind} {renamed.old!r}. Write "
-        f"{renamed.new!r} there and ask again, or give --anyway and write it there before the next start: a campaign "
-        f"would find no {kind}, an import would make a new one."
+        f"{renamed.new!r} there and ask again, or give --anyway and write it there before the next start, which would fail."
     )
 
 

@@ -67,9 +67,17 @@ class Membership:
     ended_by: str | None = None
 
 
-def make_list(connection: Connection, kind: Kind, name: str, now: float, *, description: str = "") -> int:
-    """The number of the list of this name, made if there is none yet. Raises BadListName."""
+def make_list(
+    connection: Connection, kind: Kind, name: str, now: float, *, description: str = "", anew: bool = False
+) -> int:
+    """The number of the list of this name, made if there is none yet. Raises BadListName.
+
+    anew: also under a name that another list has given up. Otherwise UnknownList says what that one is called now: whoever
+    goes on filling it by its old name would have half of its people in each of the two.
+    """
     checked = list_name(kind, name)
+    if not anew and find_list(connection, kind, checked) is None:
+        _refuse_old_name(connection, kind, checked, f" `tidings {kind} add` makes a new one of the old name.")
     told = {"kind": kind, "name": checked, "description": description, "at": now}
     connection.execute(_statement("insert"), told)
     return list_id(connection, kind, checked)
@@ -80,9 +88,7 @@ def list_id(connection: Connection, kind: Kind, name: str) -> int:
     found = find_list(connection, kind, name)
     if found is not None:
         return found
-    renamed = called_now(connection, kind, name)
-    if renamed is not None and find_list(connection, kind, renamed.new) is not None:
-        raise UnknownList(f"there is no {kind} {name.strip()!r}; {renamed.in_words}")
+    _refuse_old_name(connection, kind, name)
     known = [one.name for one in all_lists(connection, kind)]
     shown = ", ".join(known[:_MOST_NAMES_SHOWN]) or "none"
     more = f" and {len(known) - _MOST_NAMES_SHOWN:,} more" if len(known) > _MOST_NAMES_SHOWN else ""
@@ -180,6 +186,12 @@ def list_name(kind: Kind, name: str) -> str:
             f"the name of a {kind} has 1 to {LONGEST_NAME} characters and stands on one line (got {name[:40]!r})."
         )
     return kept
+
+
+def _refuse_old_name(connection: Connection, kind: Kind, name: str, hint: str = "") -> None:
+    renamed = called_now(connection, kind, name)
+    if renamed is not None and find_list(connection, kind, renamed.new) is not None:
+        raise UnknownList(f"there is no {kind} {name.strip()!r}; {renamed.in_words}{hint}")
 
 
 def _hold(connection: Connection, list_no: int) -> None:

@@ -287,9 +287,26 @@ def test_while_the_house_has_a_file_of_the_old_name_it_is_named():
     ask("list", "add", "members")
     assert refused("list", "rename", "members", "clients") == (
         "nothing was renamed: in data/, imports/members.toml names the list 'members'. Write 'clients' there and ask again, "
-        "or give --anyway and write it there before the next start: a campaign would find no list, an import would make a "
-        "new one."
+        "or give --anyway and write it there before the next start, which would fail."
     )
     assert told("list", "rename", "members", "clients", "--anyway")[1] == (
         "write the new name into data/imports/members.toml before the next start."
     )
+
+
+def test_who_is_put_into_a_list_by_its_old_name_makes_no_second_one():
+    ask("list", "add", "spring")
+    ask("tag", "add", "vip")
+    ask("list", "rename", "spring", "summer")
+    ask("tag", "rename", "vip", "gold")
+    assert "it has been called 'gold' since" in refused("contacts", "add", ANN, "--tag", "vip")
+    ask("contacts", "add", ANN)
+    assert "when " in refused("tag", "add-to", "vip", ANN)
+    assert refused(
+        "contacts", "import", "data/samples/contacts.csv", "--region", "GB", "--list", "spring"
+    ).endswith("renamed it. `tidings list add` makes a new one of the old name.")
+    assert read("contacts", "imports")["imports"][0]["state"] == "failed"
+    assert [one["tag"] for one in read("tag", "show")] == ["gold"]
+    assert read("list", "show") == [read("list", "show", "summer")]
+    assert told("list", "add", "spring") == ["list spring is made; nobody is in it yet."]
+    assert [one["list"] for one in read("list", "show")] == ["spring", "summer"]

@@ -6,7 +6,7 @@ import polars as pl
 import pytest
 import sqlalchemy as sa
 
-from data.contacts.lists import UnknownList
+from data.contacts.lists import UnknownList, make_list
 from data.fingerprints import file_fingerprints
 from data.ledger.claiming import claim
 from data.ledger.leasing import take
@@ -305,11 +305,18 @@ def test_another_name_lets_nobody_get_the_same_text_again(desk, kind):
     ).is_frozen
 
 
+def somebody_else(desk, name):
+    """In a new list, which bears a name that another one has given up."""
+    with desk.store.write.begin() as connection:
+        make_list(connection, "list", name, NOW, anew=True)
+    store_people(desk.store, KEYS.person, [{"msisdn": "+447400123009"}], to=name)
+
+
 def test_the_old_name_counts_too_when_it_is_given_to_a_new_list(desk):
     store_people(desk.store, KEYS.person, PEOPLE, to="customers")
     frozen(desk, desk.plan("Hi", **CUSTOMERS))
     rename(desk.store, "list", "customers", "clients", by="eve", now=NOW + 100)
-    store_people(desk.store, KEYS.person, [{"msisdn": "+447400123009"}], to="customers")
+    somebody_else(desk, "customers")
     with pytest.raises(RepeatRefused, match="run 1 "):
         frozen(desk, desk.plan("Hi", **CUSTOMERS), at=NOW + 200, run_key="5")
 
@@ -317,7 +324,7 @@ def test_the_old_name_counts_too_when_it_is_given_to_a_new_list(desk):
 def test_a_new_list_under_an_old_name_says_nothing_of_the_one_that_bore_it(desk):
     store_people(desk.store, KEYS.person, PEOPLE, to="customers")
     rename(desk.store, "list", "customers", "clients", by="eve", now=NOW + 100)
-    store_people(desk.store, KEYS.person, [{"msisdn": "+447400123009"}], to="customers")
+    somebody_else(desk, "customers")
     frozen(desk, desk.plan("Hi", **CUSTOMERS), at=NOW + 200, run_key="6")
     assert frozen(desk, desk.plan("Hi", audience={"list": "clients"}), at=NOW + 300, run_key="7").is_frozen
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from data import renames
-from data.contacts.lists import BadListName, UnknownList, list_id, make_list
+from data.contacts.lists import BadListName, UnknownList, delete_list, list_id, make_list
 from data.former_names import CLOCKS_S, identities, identity_of, read_renames
 from data.renames import NameTaken, StillNamed, rename
 from data.segments import BadSegmentName, UnknownSegment, count_segment, read_segment, save_segment
@@ -51,6 +51,19 @@ def test_a_list_keeps_its_number_and_is_found_by_its_new_name(house, kind):
     )
     [told] = house.rows("select who, what, details from audit_log")
     assert told == ("eve", "rename", f'{{"kind":"{kind}","from":"spring","to":"summer"}}')
+
+
+def test_a_name_that_was_given_up_is_free_for_whoever_means_a_new_list(house):
+    """Whoever goes on filling the list by its old name does not: half of its people would be in each."""
+    spring = made(house, "spring")
+    renamed(house, "list", "spring", "summer")
+    with pytest.raises(UnknownList, match=r"called 'summer' since .*`tidings list add` makes a new one"):
+        made(house, "spring")
+    assert house.commit(make_list, "list", "spring", 2.0, anew=True) != spring
+    assert made(house, "spring") != spring  # it is there now
+    delete_list(house.store, "list", "spring", at=3.0, by="eve")
+    delete_list(house.store, "list", "summer", at=3.0, by="eve")
+    assert made(house, "spring") != spring  # nobody fills the other one any more
 
 
 def test_segments_ask_for_it_by_the_new_name_wherever_they_name_it(house):
