@@ -12,10 +12,11 @@ from functools import cache
 from typing import TYPE_CHECKING, Any
 
 import orjson
+import polars as pl
 import sqlalchemy as sa
 
 from data.sql import sql
-from messaging.sealed import person_key
+from messaging.sealed import person_keys
 from messaging.traces import Traces, trace_of
 
 if TYPE_CHECKING:
@@ -63,7 +64,7 @@ def people_in(body: bytes, key: bytes) -> dict[str, str]:
     """
     found = {_NO_DIGIT.sub(b"", run).removeprefix(b"00") for run in _NUMBER.findall(body)}
     numbers = [f"+{digits.decode('ascii')}" for digits in found if len(digits) <= _MOST_DIGITS]
-    return {person_key(key, number): number for number in numbers}
+    return dict(zip(person_keys(key, pl.Series(numbers, dtype=pl.String)), numbers, strict=True))
 
 
 def blank_page(
