@@ -5,7 +5,7 @@ from __future__ import annotations
 import polars as pl
 
 from messaging.columns import Columns, choose_columns
-from messaging.consents import says_no
+from messaging.consents import says_stop
 from messaging.errors import SourceError
 from messaging.msisdn import parse_phones
 from messaging.phone_rules import PhoneRule
@@ -89,13 +89,12 @@ def _text(raw: pl.DataFrame, column: str | None) -> pl.Series:
 
 
 def _consent(raw: pl.DataFrame, columns: Columns) -> pl.Series:
-    """The consent as written; "no" where a column of opt-outs says anything but no (yes, a date, a cross, …)."""
+    """The consent as written; "no" where a column of opt-outs, of one purpose or of all, says stop."""
     consent = _text(raw, columns.consent)
-    if columns.opt_out is None:
-        return consent
-    is_filled = raw.select(_is_filled(columns.opt_out)).to_series()
-    has_opted_out = is_filled & ~says_no(raw[columns.opt_out])
-    return consent.scatter(has_opted_out.arg_true(), "no")
+    for column in (columns.opt_out, columns.do_not_contact):
+        if column:
+            consent = consent.scatter(says_stop(raw[column]).arg_true(), "no")
+    return consent
 
 
 def _rejects(raw: pl.DataFrame, rule: pl.Series, columns: Columns) -> pl.DataFrame:
