@@ -29,7 +29,7 @@ _MOST_CHARS_OF_A_PLAIN_NUMBER = 20
 _SPACES = dict.fromkeys(" -/()[]", "")  # no dot: a zero behind it may be of Excel
 _MAYBE_DAMAGED = r"[0-9](?:[.,]0|[eE]\+?[0-9]{1,2})$"
 _WHOLE_FLOAT = r"^\+?[0-9]{7,15}[.,]0$"
-_SCIENTIFIC = r"^([0-9])(?:[.,]([0-9]+))?[eE]\+?([0-9]{1,2})$"
+_SCIENTIFIC = r"^(?<first>[0-9])(?:[.,](?<decimals>[0-9]+))?[eE]\+?(?<exponent>[0-9]{1,2})$"
 
 _FEWEST_DIGITS_OF_A_NUMBER = 7  # fewer are an extension or an area code
 _NUMBER = r"\d(?:[ .()\-]*\d){6,}"
@@ -150,8 +150,7 @@ def _refused(text: pl.Series, rows: pl.Series) -> tuple[pl.DataFrame, pl.DataFra
 def _together(answers: Answers, verdicts: pl.DataFrame) -> pl.DataFrame:
     """PHONES, row by row. verdicts: on what the tables left undecided."""
     words = _in_words(pl.concat([answers.sayings, verdicts.select(answers.sayings.columns)], rechunk=True))
-    place = answers.saying.cast(pl.UInt32)
-    place.scatter(verdicts["i"], _places(verdicts["i"]) + answers.sayings.height)
+    place = answers.saying.scatter(verdicts["i"], _places(verdicts["i"]) + answers.sayings.height)
     found = words.select(pl.all().gather(place))
     others = verdicts.select(_of_valid("e164").str.strip_prefix("+").cast(pl.UInt64)).to_series()
     e164 = answers.e164.scatter(verdicts["i"], others).zip_with(found["rule"].is_null(), _NO_NUMBER)
@@ -181,15 +180,16 @@ def repaired(text: pl.Series) -> pl.Series:
     if not len(damaged):
         return text
     value = pl.col("value")
-    first, decimals, exponent = (value.str.extract(_SCIENTIFIC, group) for group in (1, 2, 3))
+    parts = value.str.extract_groups(_SCIENTIFIC).struct.unnest()
     restored = (
         pl.when(value.str.contains(_WHOLE_FLOAT))
         .then(value.str.head(-2))
-        .when(decimals.str.len_bytes() == exponent.cast(pl.UInt32))
-        .then(pl.concat_str(first, decimals))
+        .when(pl.col("decimals").str.len_bytes() == pl.col("exponent").cast(pl.UInt32))
+        .then(pl.concat_str("first", "decimals"))
         .otherwise(value)
     )
-    return text.scatter(damaged, text.gather(damaged).to_frame("value").select(restored).to_series())
+    mended = text.gather(damaged).to_frame("value").with_columns(parts).select(restored).to_series()
+    return text.scatter(damaged, mended)
 
 
 def parse_one(text: str, region: str | None) -> Verdict:

@@ -90,6 +90,8 @@ def match_digits(
     numbers: pl.DataFrame, region: str | None, *, fewest_rows: int = FEWEST_ROWS_OF_A_COUNTRY
 ) -> tuple[pl.DataFrame, pl.Series]:
     """`match_patterns` on numbers as `read_digits` gives them: i, written."""
+    if numbers.is_empty():
+        return VERDICTS.to_frame(), numbers["i"]
     numbers = numbers.select(
         "i",
         has_plus=pl.col("written").str.starts_with("+"),
@@ -112,19 +114,25 @@ def match_digits(
     return pl.concat(verdicts), pl.concat(undecided)
 
 
+class _AsciiOf(dict[int, str]):
+    """What people type instead of ASCII (other scripts' digits, dashes, wide brackets and spaces), for str.translate."""
+
+    def __missing__(self, code: int) -> str:
+        char = chr(code)
+        if char.isdecimal():
+            in_ascii = str(unicodedata.digit(char))
+        else:
+            in_ascii = "+" if char == "＋" else "-" if char in _SEPARATORS else char
+        self[code] = in_ascii
+        return in_ascii
+
+
+_ASCII_OF = _AsciiOf()
+
+
 def _in_ascii(texts: pl.Series) -> pl.Series:
-    """Folded, as far as it is done to phone numbers."""
-    n_bytes, n_chars = texts.str.len_bytes(), texts.str.len_chars()
-    present = set("".join(texts.filter(n_bytes > n_chars)))
-    known = {char: ascii_char for char in present if (ascii_char := _ascii_of(char))}
-    return texts.str.replace_many(known) if known else texts
-
-
-def _ascii_of(char: str) -> str | None:
-    """What people type instead of ASCII: other scripts' digits, dashes, wide brackets and spaces."""
-    if char.isdecimal():
-        return str(unicodedata.digit(char))
-    return "+" if char == "＋" else "-" if char in _SEPARATORS else None
+    others = (texts.str.len_bytes() > texts.str.len_chars()).arg_true()
+    return texts.clone().scatter(others, [text.translate(_ASCII_OF) for text in texts.gather(others)])
 
 
 def _apart(numbers: pl.DataFrame, home: _Region | None) -> tuple[pl.DataFrame, pl.DataFrame]:

@@ -32,7 +32,7 @@ from phonenumbers import (
 from messaging.phone_patterns import country_codes, match_patterns
 from messaging.plan_automaton import PlanAutomaton
 
-FEWEST_NUMBERS_OF_A_SHELF = 1_000
+FEWEST_NUMBERS_OF_A_SHELF = 100
 
 _FEWEST_DIGITS, _MOST_DIGITS = 3, 19  # as many fit into 64 bits
 _N_LOOKED_AT = 6
@@ -63,6 +63,7 @@ _PLANS: list[_Way | None] = [
         for dialled in ("", str(code))
     ),
 ]
+_PLAN_NUMBERS = {way: number for number, way in enumerate(_PLANS)}
 _KINDS_OF_A_LENGTH = 10**_N_OF_A_KIND
 _KINDS_OF_A_PLAN = (_MOST_DIGITS + 1) * _KINDS_OF_A_LENGTH
 
@@ -114,10 +115,9 @@ def _kinds(numbers: pl.DataFrame, region: str | None) -> tuple[pl.Series, pl.Ser
         is_foreign = is_foreign | goes_abroad
         is_fit = is_fit & (n_digits >= _FEWEST_DIGITS)
     head = (digits // 10 ** (_MOST_DIGITS - 3)).cast(pl.UInt32) + is_foreign.cast(pl.UInt32) * 1_000
-    code_length = heads["code_length"].gather(head)
     digits = (digits - heads["code"].gather(head)) * heads["to_the_left"].gather(head)
     first = (digits // 10 ** (_MOST_DIGITS - _N_LOOKED_AT)).cast(pl.UInt32)
-    kind = heads["first_kind"].gather(head) + (n_digits - code_length) * _KINDS_OF_A_LENGTH + first // _PLACES
+    kind = heads["first_kind"].gather(head) + n_digits * _KINDS_OF_A_LENGTH + first // _PLACES
     return kind.zip_with(is_fit, _one(0, pl.UInt32)), first % _PLACES
 
 
@@ -143,8 +143,8 @@ def _prefix_abroad(region: str) -> str:
 def _heads(region: str | None) -> pl.DataFrame:
     """What three leading digits tell: of numbers dialled in a region, and from place 1,000 on of those with a country code.
 
-    code: that they begin with, at the left, and its length; to_the_left: what moves the digits behind it there;
-    first_kind: of the numbers that are dialled so.
+    code: that they begin with, at the left; to_the_left: what moves the digits behind it there; first_kind: of the
+    numbers that are dialled so, counting the digits of the code.
     """
     home = country_code_for_region(region) if region else None
     at_home = [home if home and f"{head:03}".startswith(str(home)) else 0 for head in range(1_000)]
@@ -157,13 +157,14 @@ def _heads(region: str | None) -> pl.DataFrame:
     return pl.DataFrame(
         {
             "code": [_left(front) for front in fronts],
-            "code_length": [len(front) for front in fronts],
             "to_the_left": [10 ** len(front) for front in fronts],
-            "first_kind": [_PLANS.index(way) * _KINDS_OF_A_PLAN for way in ways],
+            "first_kind": [
+                _PLAN_NUMBERS[way] * _KINDS_OF_A_PLAN - len(front) * _KINDS_OF_A_LENGTH
+                for way, front in zip(ways, fronts, strict=True)
+            ],
         },
         schema={
             "code": pl.UInt64,
-            "code_length": pl.UInt32,
             "to_the_left": pl.UInt64,
             "first_kind": pl.UInt32,
         },
@@ -180,7 +181,7 @@ class _Shelves:
 
     def answers(self, number: pl.Series, kind: pl.Series, ahead: pl.Series) -> Answers:
         """Of numbers, by their kinds and the four digits after the first two."""
-        saying = self.said.gather(self.shelf_of.gather(kind) * _PLACES + ahead)
+        saying = self.said.gather(self.shelf_of.gather(kind) * _PLACES + ahead).cast(pl.UInt32)
         e164 = number % self.sayings["modulus"].gather(saying) + self.sayings["front"].gather(saying)
         return Answers(e164, saying, self.sayings.select("region", "number_type", "rule"))
 
@@ -296,13 +297,12 @@ class _Plan:
         international = _metadata(code, home).international_prefix if home else None
         self._international_prefix = re.compile(international) if international else None
         described = (getattr(metadata, name) for metadata in (*regions, *readers) for name in _DESCRIBED)
-        self._wholes = PlanAutomaton(
-            {one.national_number_pattern for one in described if one and one.national_number_pattern}
+        self._wholes = _automaton(
+            frozenset(one.national_number_pattern for one in described if one and one.national_number_pattern)
         )
-        fronts = {international, *(one.leading_digits for one in regions)}
-        self._prefixes = PlanAutomaton(
-            {front for front in fronts if front} | {prefix.pattern for prefix in self._national_prefixes}
-        )
+        prefixes = {international, *(one.leading_digits for one in regions)}
+        prefixes |= {prefix.pattern for prefix in self._national_prefixes}
+        self._prefixes = _automaton(frozenset(prefix for prefix in prefixes if prefix))
 
     def fronts(self, front: str, n_digits: int) -> Iterator[tuple[str, bool]]:
         """The shortest leading digits, in order, after which all is settled for numbers of so many digits."""
@@ -372,6 +372,9 @@ def _plan(number: int) -> _Plan | None:
         return _Plan(way) if way else None
     except ValueError:
         return None
+
+
+_automaton = cache(PlanAutomaton)  # ways to dial the same numbers share them
 
 
 def _metadata(code: int, region: str) -> PhoneMetadata:
