@@ -38,7 +38,7 @@ class Columns:
     consent: str | None = None
     external_id: str | None = None
     opt_out: str | None = None  # of one purpose …
-    do_not_contact: str | None = None  # … and of all of them
+    do_not_contact: tuple[str, ...] = ()  # … and of all of them: every such column counts
     fields: Mapping[str, str] = field(default_factory=dict)  # name for templates → column, where they differ
     headers: Mapping[str, str] = field(default_factory=dict)  # cleaned name → as the source writes it
 
@@ -49,7 +49,7 @@ class Columns:
     def copies(self) -> dict[str, str]:
         """The names under which contacts have a column of the source a second time, each with that column."""
         # An opt-out turns a cell of `consent` into a no, so beside one it is no copy.
-        is_as_written = self.opt_out is None and self.do_not_contact is None
+        is_as_written = self.opt_out is None and not self.do_not_contact
         repeated = {"external_id": self.external_id, "consent": self.consent if is_as_written else None}
         return {name: column for name, column in repeated.items() if column} | dict(self.fields)
 
@@ -61,11 +61,15 @@ class Columns:
             "country": self.region,
             "consent": self.consent,
             "opt_out": self.opt_out,
-            "do_not_contact": self.do_not_contact,
+            "do_not_contact": self.do_not_contact or None,
             "external_id": self.external_id,
             **self.fields,
         }
-        return {meaning: self.as_written(column) for meaning, column in meant.items() if column is not None}
+        return {
+            meaning: self.as_written(told) if isinstance(told, str) else ", ".join(map(self.as_written, told))
+            for meaning, told in meant.items()
+            if told is not None
+        }
 
 
 def choose_columns(
@@ -93,7 +97,7 @@ def choose_columns(
         consent=found.named(consent, "consent") or found.consent(),
         external_id=found.named(external_id, "external_id") or found.best(rank_external_id),
         opt_out=found.best(rank_opt_out),
-        do_not_contact=found.best(rank_do_not_contact),
+        do_not_contact=found.all(rank_do_not_contact),
         fields=found.fields(fields or {}),
         headers=written,
     )
@@ -201,6 +205,10 @@ class _Finder:
     def best(self, rank: Callable[[frozenset[str]], int | None]) -> str | None:
         """The first of the best: where a wrong guess texts nobody, the leftmost column is good enough."""
         return next(iter(self._best(rank)), None)
+
+    def all(self, rank: Callable[[frozenset[str]], int | None]) -> tuple[str, ...]:
+        """Every column that may mean it, in order: where one that is not looked at texts somebody."""
+        return tuple(name for name, words in self._words.items() if rank(words) is not None)
 
     def _best(self, rank: Callable[[frozenset[str]], int | None]) -> list[str]:
         """The columns of the lowest rank, in order."""

@@ -91,7 +91,7 @@ def _text(raw: pl.DataFrame, column: str | None) -> pl.Series:
 def _consent(raw: pl.DataFrame, columns: Columns) -> pl.Series:
     """The consent as written; "no" where a column of opt-outs, of one purpose or of all, says stop."""
     consent = _text(raw, columns.consent)
-    for column in (columns.opt_out, columns.do_not_contact):
+    for column in (columns.opt_out, *columns.do_not_contact):
         if column:
             consent = consent.scatter(says_stop(raw[column]).arg_true(), "no")
     return consent

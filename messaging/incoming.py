@@ -45,7 +45,7 @@ class Fields:
     attributes: Mapping[str, str]  # name of an attribute → column, by name
     consent: str | None = None
     opt_out: str | None = None
-    do_not_contact: str | None = None
+    do_not_contact: tuple[str, ...] = ()
     consent_at: str | None = None
     evidence: str | None = None
     headers: Mapping[str, str] = field(default_factory=dict)  # column → as the source writes it
@@ -74,7 +74,7 @@ def fields_of(
         standard["external_id"] = columns.external_id
     named = {name: column for name, column in columns.fields.items() if name not in standard}
     spoken_for = {
-        *standard.values(), *named.values(), columns.phone, columns.consent, columns.opt_out, columns.do_not_contact,
+        *standard.values(), *named.values(), columns.phone, columns.consent, columns.opt_out, *columns.do_not_contact,
         consent_at, evidence,
     }  # fmt: skip
     others = {name: name for name in attributes(columns.headers) if name not in spoken_for}
@@ -230,17 +230,17 @@ def _as_json(names: Mapping[str, str]) -> pl.Expr:
 
 def _evidence(fields: Fields) -> pl.Expr:
     """The cell that says where to look it up, or else what was written; each under the header it stands below."""
-    said = [name for name in (fields.consent, fields.opt_out, fields.do_not_contact) if name is not None]
+    said = [name for name in (fields.consent, fields.opt_out, *fields.do_not_contact) if name is not None]
     told = [_shown(fields.evidence, fields)] if fields.evidence is not None else []
     if said:
         told.append(pl.concat_str([_shown(name, fields) for name in said], separator="; ", ignore_nulls=True))
     return pl.coalesce(told) if told else _nothing(pl.String)
 
 
-def _do_not_contact(contacts: pl.DataFrame, fields: Fields) -> pl.Series | pl.Expr:
-    if fields.do_not_contact is None:
-        return pl.lit(value=False)
-    return says_stop_for_good(contacts[fields.do_not_contact])
+def _do_not_contact(contacts: pl.DataFrame, fields: Fields) -> pl.Expr:
+    """Whether any of the columns says so."""
+    said = [pl.lit(says_stop_for_good(contacts[column])) for column in fields.do_not_contact]
+    return pl.any_horizontal(said) if said else pl.lit(value=False)
 
 
 def _shown(column: str, fields: Fields) -> pl.Expr:

@@ -527,6 +527,14 @@ def test_a_person_who_was_there_before_the_file_said_so_is_suppressed(intake):
     assert kept_from_all_texts(intake) == {ANN: ["do not contact", "import people, column dnc"]}
 
 
+def test_of_two_such_columns_either_is_enough(intake):
+    intake.source("phone,DNC,Blacklisted\n07400 123001,x,\n07400 123002,,yes\n07400 123004,no,no\n")
+    assert intake.bring().n_suppressed == 2
+    told = ["do not contact", "import people, column DNC, Blacklisted"]
+    assert kept_from_all_texts(intake) == {ANN: told, BOB: told}
+    assert intake.contacts()[ANN] == {}
+
+
 def test_whom_somebody_let_back_stays_so_while_their_row_says_what_it_said(intake):
     intake.source(STOPPED)
     intake.bring()

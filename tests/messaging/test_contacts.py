@@ -222,9 +222,18 @@ def test_a_column_of_opt_outs_and_one_of_people_who_want_nothing_both_count():
         names=("phone", "consent_", "unsubscribed", "dnc"),
     )
     columns = choose_columns(source.columns[1:])
-    assert (columns.opt_out, columns.do_not_contact) == ("unsubscribed", "dnc")
+    assert (columns.opt_out, columns.do_not_contact) == ("unsubscribed", ("dnc",))
     contacts, _ = split_contacts(source, columns, region="GB")
     assert contacts["consent"].to_list() == ["no", "no", "yes"]
+
+
+def test_every_column_of_people_who_want_nothing_counts():
+    rows = [("07400 123451", "x", None), ("07400 123452", None, "yes"), ("07400 123453", "no", "no")]
+    source = raw(rows, names=("phone", "dnc", "sms_blacklist"))
+    columns = choose_columns({name: name.upper() for name in source.columns[1:]})
+    assert columns.in_words == {"phone": "PHONE", "do_not_contact": "DNC, SMS_BLACKLIST"}
+    contacts, _ = split_contacts(source, columns, region="GB")
+    assert contacts["consent"].to_list() == ["no", "no", None]
 
 
 @pytest.mark.parametrize("opt_out", [None, "unsubscribed", "do_not_contact"])
