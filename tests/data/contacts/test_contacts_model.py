@@ -29,6 +29,7 @@ from data.contacts.history import read_history
 from data.contacts.lists import UnknownList, all_lists, delete_list, list_id, make_list
 from data.contacts.merging import Import, MergeRules, Merging
 from data.contacts.records import Wanted, find_contacts, read_contact
+from data.renames import NameTaken, rename
 from data.store.engine import Store, open_store
 from data.store.tables import metadata
 from messaging.contact_fields import BadField
@@ -39,7 +40,7 @@ from messaging.sealed import person_key
 KEY = b"k" * 32
 PEOPLE = [f"+44740012345{n}" for n in range(4)]
 NAMES = ["first_name", "city", "plan"]
-LISTS = [("list", "Spring"), ("list", "Autumn"), ("tag", "vip")]
+LISTS = [("list", "Spring"), ("list", "Autumn"), ("list", "Summer"), ("tag", "vip"), ("tag", "Spring")]
 
 people = st.sampled_from(PEOPLE)
 fields = st.dictionaries(st.sampled_from(NAMES), st.sampled_from(["a", "b", "ü"]), max_size=3)
@@ -57,6 +58,7 @@ class Contacts(RuleBasedStateMachine):
         self.fields: dict[str, dict[str, str]] = {}
         self.members: dict[tuple[str, str], set[str]] = {("list", "Spring"): set()}
         self.told: dict[str, list[tuple[str, dict[str, Any]]]] = {person: [] for person in PEOPLE}
+        self.renames: list[tuple[str, str, str]] = []
         with self.store.write.begin() as connection:
             make_list(connection, "list", "Spring", self.now)
 
@@ -76,7 +78,8 @@ class Contacts(RuleBasedStateMachine):
             tags=[name for kind, name in sorted(places) if kind == "tag"],
         )
         missing = {place for place in places if place[0] == "list"} - self.members.keys()
-        if person in self.fields or missing:
+        given_up = {place for place in places if self.is_given_up(place)}
+        if person in self.fields or missing or given_up:
             with pytest.raises((AlreadyContact, UnknownList)):
                 add_contact(self.store, new, key=KEY, by="ann", now=self.later())
             return
@@ -135,7 +138,8 @@ class Contacts(RuleBasedStateMachine):
     @rule(some=st.lists(people, min_size=1, max_size=3), place=lists, out=st.booleans())
     def put_into(self, some, place, out):
         kind, name = place
-        is_there = place in self.members or (kind == "tag" and not out)
+        is_made = kind == "tag" and not out and not self.is_given_up(place)
+        is_there = place in self.members or is_made
         if not is_there or any(person not in self.fields for person in some):
             with pytest.raises((NoContact, UnknownList)):
                 list_people(self.store, kind, name, some, key=KEY, by="dan", now=self.later(), out=out)
@@ -159,9 +163,35 @@ class Contacts(RuleBasedStateMachine):
             self.leave(place, person)
         del self.members[place]
 
+    def is_given_up(self, place):
+        """Whether nothing has this name, and what had it is there under another one."""
+        kind, now_called = place
+        for old, new in [(old, new) for of, old, new in self.renames if of == kind]:
+            now_called = new if old in {place[1], now_called} else now_called
+        return place not in self.members and (kind, now_called) in self.members
+
+    @rule(place=lists, new=st.sampled_from(["Spring", "Autumn", "Summer", "vip"]))
+    def give_another_name(self, place, new):
+        kind, old = place
+        if place not in self.members or (kind, new) in self.members:
+            with pytest.raises((UnknownList, NameTaken)):
+                rename(self.store, kind, old, new, by="fay", now=self.later(), anyway=True)
+            return
+        rename(self.store, kind, old, new, by="fay", now=self.later(), anyway=True)
+        self.renames.append((kind, old, new))
+        self.members[kind, new] = self.members.pop(place)
+        for person in self.members[kind, new]:
+            said = ("listed", {kind: (None, old)})
+            last = max(n for n, one in enumerate(self.told[person]) if one == said)
+            self.told[person][last] = ("listed", {kind: (None, new)})
+
     @rule(rows=st.dictionaries(people, fields, min_size=1), place=lists)
     def run_import(self, rows, place):
         now = self.later()
+        if self.is_given_up(place):
+            with pytest.raises(UnknownList), self.store.write.begin() as connection:
+                make_list(connection, *place, now)
+            return
         with self.store.write.begin() as connection:
             list_no = make_list(connection, *place, now)
         frame = pl.DataFrame(
