@@ -19,6 +19,7 @@ import polars as pl
 
 from data.readers.archives import is_zip_of_a_file, unpack_gzip, unpack_zip
 from data.readers.csv_text import read_csv
+from data.readers.encodings import is_utf8_throughout
 from data.readers.excel import read_excel
 from data.readers.grid import Found, Grid, ReadRule, Told
 from data.readers.json_lines import read_json_lines
@@ -56,11 +57,12 @@ def open_source(
     with ExitStack() as open_files:
         stream = open_files.enter_context(_opened(path))
         before = _state(stream)
-        fingerprint = hashlib.file_digest(stream, "sha256").hexdigest()
-        file = _unpacked(Found(path.name, stream), folder, open_files)
+        digest = hashlib.sha256()
+        is_utf8 = is_utf8_throughout(Found(path.name, stream), digest)
+        file = _unpacked(Found(path.name, stream, is_utf8), folder, open_files)
         grid = _read_grid(file, Told(separator=separator, encoding=encoding, sheet=sheet))
         yield Source(
-            grid, name=path.name, fingerprint=fingerprint, folder=folder, rows_per_chunk=rows_per_chunk
+            grid, name=path.name, fingerprint=digest.hexdigest(), folder=folder, rows_per_chunk=rows_per_chunk
         )
         if _state(stream) != before:
             raise SourceError(

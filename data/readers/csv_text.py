@@ -8,13 +8,12 @@ from __future__ import annotations
 
 import csv
 import io
-import re
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 
 import polars as pl
 
-from data.readers.counting import count_byte, has_pair
+from data.readers.counting import neighbours
 from data.readers.encodings import find_encoding, utf8_blocks
 from data.readers.grid import Found, Grid, Piece, RowsToTell, Told, UnreadRow, column_names, filled_cells
 from data.readers.tape import Tape
@@ -24,12 +23,12 @@ SEPARATORS = (",", ";", "\t", "|")
 _IN_WORDS = {",": "comma", ";": "semicolon", "\t": "tab", "|": "bar"}
 _LOOKED_AT_BYTES = 256 * 1024
 _LOOKED_AT_RECORDS = 20
-_BLOCK_BYTES = 4 << 20
+_BLOCK_BYTES = 3 << 20  # at least, so that one of the file's blocks is taken as it is
 _SMALL_BLOCK_BYTES = 128 << 10  # after a block that did not add up: one bad row costs its neighbours little
 _LARGEST_BLOCK_BYTES = 32 << 20  # for a record that is longer than the others
 _SMALL_BLOCKS_AFTER_A_BAD_ONE = 32
 _LONGEST_CELL = 131_072  # characters; where a quote is left open, the rest of the file is one
-_QUOTED = re.compile(rb'"[^"]*+(?:""[^"]*+)*+"')
+_QUOTE = ord('"')
 _END = "\x1e"  # a record of its own after the last one: it is not reached when a quote is left open
 
 
@@ -138,7 +137,7 @@ class _Reader:
         while not self.tape.is_over():
             size = _SMALL_BLOCK_BYTES if n_small else _BLOCK_BYTES
             block = self.tape.records(size) or self.tape.records(_LARGEST_BLOCK_BYTES)
-            frame = read_block(block.removesuffix(b"\n"), self.separator, self.width) if block else None
+            frame = read_block(block, self.separator, self.width) if block else None
             if frame is not None:
                 self.tape.skip(len(block))
                 n_small = max(n_small - 1, 0)
@@ -207,8 +206,10 @@ class _Reader:
 
 def read_block(block: bytes, separator: str, width: int) -> pl.DataFrame | None:
     """Whole records by Polars; None when they do not add up: a row too long or too short, a quote amiss, a blank line."""
-    unquoted = _without_quoted(block, separator)
-    if unquoted is None:
+    if not block.endswith(b"\n"):
+        block += b"\n"  # of a last record without one, Polars would leave out a cell too many
+    quotes = _quotes(block, separator)
+    if quotes is None:
         return None
     try:
         frame = pl.read_csv(
@@ -221,30 +222,37 @@ def read_block(block: bytes, separator: str, width: int) -> pl.DataFrame | None:
         )
     except pl.exceptions.PolarsError:
         return None
-    # Short rows are padded without a word, so count: every row has a separator less than it has cells.
-    n_separators, n_line_ends = count_byte(unquoted, separator.encode()), count_byte(unquoted, b"\n")
-    if n_separators != frame.height * (width - 1) or n_line_ends != frame.height - 1:
+    # Short rows are padded without a word, so every byte is looked for: in a cell, behind one (a separator or a line
+    # end), or as a quote around one.
+    n_in_cells = frame.select(pl.sum_horizontal(pl.all().str.len_bytes().sum())).item()
+    if n_in_cells + frame.height * width + quotes.n_left_out != len(block):
         return None
-    if unquoted is not block and has_pair(block, b'"'):
+    if quotes.has_pair:
         frame = frame.select(filled_cells(pl.all()))  # a quoted nothing is one too
     return frame
 
 
-def _without_quoted(block: bytes, separator: str) -> bytes | None:
-    """The block with a single quote in the place of each quoted value.
+@dataclass(frozen=True, slots=True)
+class _Quotes:
+    """n_left_out: how many of a block's quotes are in no value. has_pair: whether two of them stand on end."""
 
-    None where a quoted value does not fill its cell: of that, readers make different things, and some of them in
-    silence; and for separators that Polars does not take.
+    n_left_out: int
+    has_pair: bool
+
+
+def _quotes(block: bytes, separator: str) -> _Quotes | None:
+    """None where a quoted value does not fill its cell, of which readers make different things, some of them in silence;
+    and for separators that Polars does not take.
     """
     if not separator.isascii():
         return None
-    n_quotes = count_byte(block, b'"')
-    if not n_quotes:
-        return block
-    if n_quotes % 2:
+    before, behind = neighbours(block, b'"')
+    if len(before) % 2:
         return None
-    unquoted = _QUOTED.sub(b'"', block)
-    outside = b"[^%s\\n]" % re.escape(separator.encode())
-    # Both ways begin with the quote itself: the search for a single byte is what makes this fast.
-    misplaced = b'"(?:%s|(?<=%s"))' % (outside, outside)
-    return None if re.search(misplaced, unquoted) else unquoted
+    # They open and close in turn. Two on end, the one closing and the next opening, are one quote of the value.
+    opening, closing = before.gather_every(2), behind.gather_every(2, offset=1)
+    edges = {ord(separator), ord("\n"), _QUOTE}
+    if not edges.issuperset([*opening.unique(), *closing.unique()]):
+        return None
+    n_in_values = int((closing == _QUOTE).sum())
+    return _Quotes(len(before) - n_in_values, bool((behind == _QUOTE).any()))

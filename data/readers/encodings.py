@@ -9,10 +9,12 @@ from dataclasses import dataclass
 import polars as pl
 
 from data.readers.counting import count_byte
-from data.readers.grid import Found
+from data.readers.grid import Digest, Found
 from messaging.errors import SourceError
 
-BLOCK_BYTES = 2 << 20
+BLOCK_BYTES = 4 << 20
+_LOOKED_THROUGH_BYTES = 256 << 10  # at once: no more than what a core keeps at hand
+_END_BYTES = 8 << 10  # of a block, in which a line ends
 _BYTE_ORDER_MARKS = (  # UTF-32 first: its little-endian mark begins with that of UTF-16
     (codecs.BOM_UTF32_LE, "utf-32"),
     (codecs.BOM_UTF32_BE, "utf-32"),
@@ -21,6 +23,7 @@ _BYTE_ORDER_MARKS = (  # UTF-32 first: its little-endian mark begins with that o
     (codecs.BOM_UTF16_BE, "utf-16"),
 )
 _LOOKED_AT_BYTES = 4096
+_FOLLOWING = bytes(range(0x80, 0xC0))  # the bytes of a character behind its first
 TELL = '--encoding {0}, or [audience] encoding = "{0}" in a campaign file'
 
 
@@ -30,7 +33,6 @@ class Encoding:
 
     codec: str
     notices: tuple[str, ...] = ()
-    is_proved: bool = False  # every byte has been looked at
 
     @property
     def in_words(self) -> str:
@@ -53,58 +55,79 @@ def find_encoding(file: Found, told: str | None) -> Encoding:
         return Encoding(
             unmarked, (f"{file.name} has no byte-order mark and was read as {unmarked.upper()}.",)
         )
-    line = _first_line_that_is_not_utf8(file)
-    return Encoding("utf-8", is_proved=True) if line is None else _western(file, line)
+    is_utf8 = is_utf8_throughout(file) if file.is_utf8 is None else file.is_utf8
+    return Encoding("utf-8") if is_utf8 else _western(file, _first_line_that_is_not_utf8(file))
+
+
+def is_utf8_throughout(file: Found, digest: Digest | None = None) -> bool:
+    """digest: what else the same reading feeds with every byte."""
+    is_utf8 = True
+    for block in _blocks_of_lines(file, n_bytes=_LOOKED_THROUGH_BYTES):
+        is_utf8 = is_utf8 and _is_utf8(block)
+        if digest is not None:
+            digest.update(block)
+        elif not is_utf8:
+            return False
+    return is_utf8
 
 
 def utf8_blocks(file: Found, encoding: Encoding) -> Iterator[bytes]:
-    """The text as UTF-8, without byte-order mark, line ends as LF only, none at its end.
+    """The text as UTF-8, without byte-order mark, line ends as LF only, none at its end; most blocks end with one.
 
     Raises SourceError at bytes that are no text in this encoding.
     """
-    held = b""  # line ends that may be the file's last, or half of one
+    waiting = half = b""  # what may be the last of the file, and a CR whose LF may come
     for block in _decoded(file, encoding):
-        plain = _plain_line_ends(held + block if held else block)
-        kept = plain.rstrip(b"\r\n")
-        held = plain[len(kept) :]
-        if kept:
-            yield kept
+        plain, half = _plain_line_ends(half + block if half else block)
+        if plain.isspace():
+            waiting += plain
+        elif plain:
+            if waiting:
+                yield waiting
+            waiting = plain
+    if last := waiting.rstrip(b"\n"):
+        yield last
 
 
-def _plain_line_ends(block: bytes) -> bytes:
+def _plain_line_ends(block: bytes) -> tuple[bytes, bytes]:
     r"""CRLF, and the lone CR of old Macs, to LF: read as they are, a CR-only file is one line, and no error.
 
-    A CR at the very end stays until the next block shows whether its LF comes.
+    Beside it a CR at the very end, until the next block shows whether its LF comes.
     """
     if b"\r" not in block:
-        return block
-    last = block[-1:] if block.endswith(b"\r") else b""
-    return block[: len(block) - len(last)].replace(b"\r\n", b"\n").replace(b"\r", b"\n") + last
+        return block, b""
+    half = block[-1:] if block.endswith(b"\r") else b""
+    return block[: len(block) - len(half)].replace(b"\r\n", b"\n").replace(b"\r", b"\n"), half
 
 
 def _decoded(file: Found, encoding: Encoding) -> Iterator[bytes]:
     """Blocks of UTF-8 without byte-order mark."""
-    stream = file.rewound()
-    is_utf8 = encoding.codec in {"utf-8", "utf-8-sig"}
-    if is_utf8 and file.head(len(codecs.BOM_UTF8)) != codecs.BOM_UTF8:
-        stream.seek(0)
-    decoder = codecs.getincrementaldecoder("utf-8" if is_utf8 else encoding.codec)()
+    if encoding.codec in {"utf-8", "utf-8-sig"}:
+        has_mark = file.head(len(codecs.BOM_UTF8)) == codecs.BOM_UTF8
+        for block in _blocks_of_lines(file, start=len(codecs.BOM_UTF8) if has_mark else 0):
+            if not file.is_utf8 and not _is_utf8(block):
+                raise _not_throughout(file, encoding)
+            yield block
+        return
+    stream, decoder = file.rewound(), codecs.getincrementaldecoder(encoding.codec)()
     has_begun = False
     while True:
         raw = stream.read(BLOCK_BYTES)
         try:
-            text = "" if encoding.is_proved else decoder.decode(raw, final=not raw)
+            text = decoder.decode(raw, final=not raw)
         except UnicodeError:
-            raise SourceError(
-                f"{file.name}: the file is not {encoding.in_words} throughout; it may be cut off. "
-                "Save it again as CSV UTF-8."
-            ) from None
-        if not is_utf8 and not has_begun:
-            text = text.removeprefix("\ufeff")
+            raise _not_throughout(file, encoding) from None
+        yield (text if has_begun else text.removeprefix("\ufeff")).encode()
         has_begun = has_begun or bool(text)
-        yield raw if is_utf8 else text.encode()
         if not raw:
             return
+
+
+def _not_throughout(file: Found, encoding: Encoding) -> SourceError:
+    return SourceError(
+        f"{file.name}: the file is not {encoding.in_words} throughout; it may be cut off. "
+        "Save it again as CSV UTF-8."
+    )
 
 
 def _known(encoding: str, name: str) -> str:
@@ -121,18 +144,41 @@ def _known(encoding: str, name: str) -> str:
     return found.name
 
 
-def _first_line_that_is_not_utf8(file: Found) -> int | None:
-    stream, held, n_lines = file.rewound(), b"", 1
-    while True:
-        raw = stream.read(BLOCK_BYTES)
-        block = held + raw
-        end = block.rfind(b"\n") + 1 if raw else len(block)  # a character that is cut in two is none yet
-        if not _is_utf8(block[:end]):
-            return n_lines + _n_lines_before_an_error(block[:end])
-        if not raw:
-            return None
+def _first_line_that_is_not_utf8(file: Found) -> int:
+    n_lines = 1
+    for block in _blocks_of_lines(file):
+        if not _is_utf8(block):
+            return n_lines + _n_lines_before_an_error(block)
         n_lines += count_byte(block, b"\n")
-        held = block[end:]
+    raise AssertionError("asked only of a file with such a line")
+
+
+def _blocks_of_lines(file: Found, *, start: int = 0, n_bytes: int | None = None) -> Iterator[bytes]:
+    """The file's bytes from `start`, cut after a line end, and of very long lines between characters of UTF-8.
+
+    Where to cut is looked up first: to cut a block costs as much as to read it.
+    """
+    stream, most = file.rewound(), n_bytes or BLOCK_BYTES
+    n_end = min(_END_BYTES, most // 2)
+    while True:
+        stream.seek(start + most - n_end)
+        end = stream.read(n_end)
+        n_left = _n_to_leave(end) if len(end) == n_end else 0  # the file's own end needs no looking for
+        stream.seek(start)
+        block = stream.read(most - n_left)
+        if not block:
+            return
+        start += len(block)
+        yield block
+
+
+def _n_to_leave(end: bytes) -> int:
+    """Of a block that ends so: what stands behind its last line end, or a last character that may be cut in two."""
+    line_end = end.rfind(b"\n") + 1
+    if line_end:
+        return len(end) - line_end
+    whole = end.rstrip(_FOLLOWING)
+    return len(end) - len(whole) + 1 if whole[-1:] >= b"\xc0" else 0
 
 
 def _is_utf8(block: bytes) -> bool:

@@ -85,6 +85,7 @@ class Found:
 
     name: str
     _file: BinaryIO
+    is_utf8: bool | None = None  # throughout; None: nobody has looked
 
     def rewound(self) -> BinaryIO:
         self._file.seek(0)

@@ -116,12 +116,19 @@ def _without_blank_rows(frame: pl.DataFrame) -> tuple[pl.DataFrame, list[int]]:
     """Asked column by column of the rows that were blank so far: after the first one hardly any is left."""
     blank = pl.int_range(frame.height, dtype=pl.UInt32, eager=True)
     for column in frame.drop("source_row").get_columns():
-        cells = column.gather(blank)
-        blank = blank.filter(cells.is_null() | ~cells.str.contains(r"\S").fill_null(value=False))
+        blank = blank.gather(_blank(column if len(blank) == frame.height else column.gather(blank)))
         if not len(blank):
             return frame, []
     is_blank = pl.Series([False]).new_from_index(0, frame.height).scatter(blank, values=True)
     return frame.filter(~is_blank), frame["source_row"].gather(blank).to_list()
+
+
+def _blank(cells: pl.Series) -> pl.Series:
+    """The positions of those with nothing in them but white space."""
+    # Whatever begins with a visible letter of ASCII is not, and hardly any other has to be searched.
+    others = (~cells.is_between("!", "~")).fill_null(value=True).arg_true()
+    searched = cells.gather(others).str.contains(r"\S").fill_null(value=False)
+    return others.filter(~searched)
 
 
 def _rejects(piece: Piece) -> pl.DataFrame:

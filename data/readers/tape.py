@@ -49,12 +49,24 @@ class Tape:
 
         Empty: there are none left, or no record seems to end within n bytes.
         """
-        block = self.peek(n)
-        is_rest = self._is_over and len(self._buffer) - self._at <= n
-        return block if is_rest else block[: _end_of_records(block)]
+        self._fill(n)
+        n_waiting = len(self._buffer) - self._at
+        stop = self._at + (
+            n if n_waiting > 2 * n else n_waiting
+        )  # all of a block that ends with a record is no copy
+        is_rest = self._is_over and stop == len(self._buffer)
+        return self._buffer[self._at : stop if is_rest else _end_of_records(self._buffer, self._at, stop)]
 
     def skip(self, n: int) -> None:
-        self._take(self._at + n)
+        end = self._at + n
+        # Of much text without a copy, of little without what a column costs.
+        self.n_lines += (
+            count_byte(memoryview(self._buffer)[self._at : end], b"\n")
+            if n > _FEW_BYTES
+            else self._buffer.count(b"\n", self._at, end)
+        )
+        self.n_bytes += n
+        self._at = end
 
     def is_over(self) -> bool:
         return not self.peek(1)
@@ -63,7 +75,7 @@ class Tape:
         have = len(self._buffer) - self._at
         if have >= n or self._is_over:
             return
-        parts = [self._buffer[self._at :]]
+        parts = [self._buffer[self._at :]] if have else []
         while have < n and not self._is_over:
             block = next(self._blocks, None)
             self._is_over = block is None
@@ -74,18 +86,16 @@ class Tape:
 
     def _take(self, end: int) -> bytes:
         taken = self._buffer[self._at : end]
-        self._at += len(taken)
-        self.n_bytes += len(taken)
-        self.n_lines += count_byte(taken, b"\n") if len(taken) > _FEW_BYTES else taken.count(b"\n")
+        self.skip(len(taken))
         return taken
 
 
-def _end_of_records(block: bytes) -> int:
-    """After the last line end that an even number of quotes stands before. 0: there is none."""
-    end = block.rfind(b"\n")
-    n_quotes = count_byte(block[: end + 1], b'"')
-    while end >= 0 and n_quotes % 2:
-        before = block.rfind(b"\n", 0, end)
-        n_quotes -= block.count(b'"', before + 1, end + 1)
+def _end_of_records(text: bytes, start: int, stop: int) -> int:
+    """After the last line end that an even number of quotes stands before. start: there is none."""
+    end = text.rfind(b"\n", start, stop) + 1
+    n_quotes = count_byte(memoryview(text)[start:end], b'"')
+    while end > start and n_quotes % 2:
+        before = text.rfind(b"\n", start, end - 1) + 1
+        n_quotes -= text.count(b'"', max(before, start), end)
         end = before
-    return end + 1
+    return max(end, start)

@@ -147,6 +147,18 @@ def test_a_short_row_shows_although_a_quoted_separator_makes_up_for_it(read):
     assert source.notices == ["contacts.csv: row 3 ended early; their last columns are empty."]
 
 
+def test_a_short_row_shows_although_the_last_one_ends_with_a_cell_too_many(read):
+    source = read("name,phone,city\nAnn,1\nBob,2,Leeds,")
+    assert rows(source) == [(2, "Ann", "1", None), (3, "Bob", "2", "Leeds")]
+    assert source.notices == ["contacts.csv: row 2 ended early; their last columns are empty."]
+
+
+def test_a_row_of_any_white_space_is_blank_and_any_other_sign_is_not(read):
+    source = read('name,phone\n\u3000, \n\u200b,\n~,\n"\u2028\n","\t\u00a0"\né,1\n\x1f,\n')
+    assert [row[0] for row in rows(source)] == [3, 4, 6, 7]
+    assert source.notices == ["contacts.csv: rows 2, 5 are blank and not counted."]
+
+
 def test_blank_rows_count_for_the_numbers_but_not_as_contacts(read):
     source = read("\nname,phone\nAnn,1\n\n,\nBob,2\n\n\n")
     assert rows(source) == [(3, "Ann", "1"), (6, "Bob", "2")]
@@ -269,8 +281,10 @@ def agree_on(content):
     if fast is None:
         return
     tape = Tape("f.csv", iter([body]))
-    exact = csv_text._Reader("f.csv", tape, ",", width=header.count(b",") + 1).read_by_record(len(body))
+    reader = csv_text._Reader("f.csv", tape, ",", width=header.count(b",") + 1)
+    exact = reader.read_by_record(len(body))
     assert not exact.unread
+    assert not reader.short_rows.n
     assert fast.rows() == exact.frame.drop("source_row").rows()
 
 
