@@ -94,6 +94,9 @@ class ImportReading:
             "consent": request.consent.model_dump(mode="json"),
             "merge": request.merge.model_dump(mode="json"),
         }
+        # What an earlier version stored without suppressing anybody is another import.
+        if self.columns.do_not_contact:
+            parts["do_not_contact"] = list(self.columns.do_not_contact)
         return hashlib.sha256(json.dumps(parts, sort_keys=True).encode()).hexdigest()
 
     @property

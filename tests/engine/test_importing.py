@@ -527,6 +527,16 @@ def test_a_person_who_was_there_before_the_file_said_so_is_suppressed(intake):
     assert kept_from_all_texts(intake) == {ANN: ["do not contact", "import people, column dnc"]}
 
 
+def test_a_file_that_came_before_such_a_column_was_known_is_looked_at_again(intake, monkeypatch):
+    intake.source(STOPPED)
+    with monkeypatch.context() as patch:  # as an earlier version chose its columns
+        patch.setattr("messaging.columns.rank_do_not_contact", lambda _words: None)
+        assert intake.bring().n_suppressed == 0
+    report = intake.bring()
+    assert (report.was_imported_before, report.n_suppressed) == (False, 3)
+    assert intake.bring().was_imported_before
+
+
 def test_of_two_such_columns_either_is_enough(intake):
     intake.source("phone,DNC,Blacklisted\n07400 123001,x,\n07400 123002,,yes\n07400 123004,no,no\n")
     assert intake.bring().n_suppressed == 2
