@@ -232,6 +232,8 @@ def _rule_before_parsing() -> pl.Expr:
 
 def _ask_library(asked: pl.DataFrame, region: str | None) -> pl.DataFrame:
     """VERDICTS on i, text; the library is asked once per distinct text."""
+    if asked.is_empty():
+        return VERDICTS.to_frame()
     distinct = asked["text"].unique().to_list()
     answers = pl.DataFrame(
         [(text, *_with_refusals(text, parse_one(text, region))[:4]) for text in distinct],

@@ -71,6 +71,8 @@ def read_digits(texts: pl.DataFrame) -> tuple[pl.DataFrame, pl.Series]:
 
     texts: i, text.
     """
+    if texts.is_empty():
+        return texts.select("i", written="text"), texts["i"]
     is_simple = texts["text"].str.contains(_SIMPLE)
     others = texts.filter(~is_simple)
     folded = others.with_columns(_in_ascii(others["text"]).str.replace(_EXTENSION, "${1}"))
@@ -193,6 +195,8 @@ def _judge_national(numbers: pl.DataFrame, home: _Region) -> list[pl.DataFrame]:
 
 def _judge(numbers: pl.DataFrame, region: _Region, country_code: int) -> pl.DataFrame:
     """The verdicts on i, digits (without country code), read with the metadata of one region."""
+    if numbers.is_empty():
+        return VERDICTS.to_frame()
     stripped = region.without_national_prefix(pl.col("digits"))
     numbers = numbers.with_columns(stripped=stripped).select(
         "i",

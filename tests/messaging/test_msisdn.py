@@ -6,6 +6,7 @@ from hypothesis import strategies as st
 
 from messaging.msisdn import FEWEST_ROWS_FOR_PATTERNS, PHONES, parse_phones, repaired
 from messaging.phone_rules import PhoneRule
+from tests.messaging.phone_corpus import SOME_REGIONS, corpus
 
 
 def parse(text, region="GB"):
@@ -178,6 +179,16 @@ def test_a_long_column_reads_as_a_short_one(region):
     assert parse_phones(many, region).rows() == [parse(text, region) for text in texts] * (
         FEWEST_ROWS_FOR_PATTERNS // 2
     )
+
+
+@pytest.mark.slow
+def test_of_every_spelling_a_long_column_and_the_library_say_the_same():
+    """Of each kind come as many as make tables pay; in a short column only the library is asked."""
+    for region, texts in corpus(SOME_REGIONS, seed=20261130, share=0.03):
+        texts += [f" {text}.0\t" for text in texts]
+        assert len(texts) < FEWEST_ROWS_FOR_PATTERNS
+        short = parse_phones(pl.Series(texts), region).rows()
+        assert parse_phones(pl.Series(texts * 100), region).rows() == short * 100
 
 
 def test_no_values_are_no_rows():
