@@ -51,7 +51,12 @@ class Columns:
         # An opt-out turns a cell of `consent` into a no, so beside one it is no copy.
         is_as_written = self.opt_out is None and not self.do_not_contact
         repeated = {"external_id": self.external_id, "consent": self.consent if is_as_written else None}
-        return {name: column for name, column in repeated.items() if column} | dict(self.fields)
+        # Nor is it one of a column whose name was given to another one.
+        return {
+            name: column
+            for name, column in {**repeated, **self.fields}.items()
+            if column and column not in self.fields
+        }
 
     @property
     def in_words(self) -> dict[str, str]:

@@ -275,3 +275,13 @@ def test_a_plan_reads_its_people_from_a_named_connection(desk):
 def test_an_audience_has_one_source(desk, audience):
     with pytest.raises(CampaignError, match=r"^audience: "):
         desk.plan(audience=audience)
+
+
+def test_a_column_may_be_told_under_the_name_of_another_that_has_its_own(desk):
+    """First and last names stand in each other's columns, and what a field's name takes over may be the id's column."""
+    desk.source("phone,last_name,first_name,nr\n07400 123001,Ann,Smith,4\n07400 123002,Bob,Jones,5\n")
+    told = {"first_name": "last_name", "last_name": "first_name", "nr": "phone", "place": "nr"}
+    audience = {"file": "people.csv", "region": "GB", "external_id": "nr", "attributes": told}
+    plan = desk.plan("Hi {{ first_name }} {{ last_name }}, {{ place }}", audience=audience, rows_per_chunk=1)
+    assert plan.messages.frame["text"].to_list() == ["Hi Ann Smith, 4", "Hi Bob Jones, 5"]
+    assert plan.audience.frame["external_id"].to_list() == ["4", "5"]
