@@ -59,7 +59,7 @@ def weigh_contacts(
     """
     return contacts.select(
         "source_row",
-        number=pl.col("msisdn").str.slice(1).cast(pl.UInt64),
+        number=pl.col("msisdn").cast(pl.UInt64),
         is_valid=(pl.col("number_type") != NO_LONGER_VALID).fill_null(value=True),
         is_textable=reach.is_textable(),
         is_in_reach=reach.has_country(),
@@ -77,27 +77,32 @@ def compare_rows(weighed: pl.DataFrame) -> pl.DataFrame:
     """
     nowhere = pl.Series([None], dtype=pl.UInt32).new_from_index(0, weighed.height)
     no_at, first_at = nowhere.clone(), nowhere.clone()
-    for some in _rows_of_some_numbers(weighed["number"]):
-        positions = some.filter(_may_concern_others(weighed, some))
+    concerned = _rows_that_may_concern_others(weighed)
+    for is_here in _parts(weighed["number"].gather(concerned)):
+        positions = concerned.filter(is_here)
         rows = weighed[positions]
         no_at = no_at.scatter(positions, _rows_at(rows, *_rows_of_a_no(rows)))
         first_at = first_at.scatter(positions, _rows_at(rows, *_rows_that_repeat(rows)))
     return pl.DataFrame({"no_at": no_at, "first_at": first_at})
 
 
-def _rows_of_some_numbers(numbers: pl.Series) -> Iterator[pl.Series]:
-    """Positions, all of one number together, of half a million rows or so: looking for repeats takes memory."""
+def _parts(numbers: pl.Series) -> Iterator[pl.Series]:
+    """True at all rows of some numbers, half a million rows or so at a time: looking for repeats takes memory."""
     n_parts = len(numbers) // _ROWS_COMPARED_AT_ONCE + 1
     for part in range(n_parts):
-        yield (numbers % n_parts == part).arg_true()
+        yield numbers % n_parts == part
 
 
-def _may_concern_others(weighed: pl.DataFrame, positions: pl.Series) -> pl.Series:
-    """Whether the number of a row stands in another one too, or the row says no: of the others nothing is to be told."""
-    numbers = weighed["number"].gather(positions)
+def _rows_that_may_concern_others(weighed: pl.DataFrame) -> pl.Series:
+    """The positions of rows whose number stands in another one too, or that say no: of the others nothing is to be told."""
+    numbers = weighed["number"]
+    repeated = pl.concat(_repeated(numbers.filter(is_here)) for is_here in _parts(numbers))
+    return (numbers.is_in(repeated.implode()) | weighed["says_no"]).arg_true()
+
+
+def _repeated(numbers: pl.Series) -> pl.Series:
     in_order = numbers.sort()
-    repeated = in_order.filter(in_order == in_order.shift(1))
-    return numbers.is_in(repeated.implode()) | weighed["says_no"].gather(positions)
+    return in_order.filter(in_order == in_order.shift(1))
 
 
 def _rows_of_a_no(weighed: pl.DataFrame) -> tuple[pl.Series, pl.DataFrame]:
