@@ -13,8 +13,9 @@ ja j oui si s sí sim tak ano áno igen da kyllä kylla evet ναι да так 
 einverstanden erteilt zugestimmt angemeldet accepté accepte consenti abonné aceptado accettato
 """
 _NO = """
-no n false 0 off none never not denied declined refused rejected revoked withdrawn inactive stop stopped
+no n false f 0 off none never not denied declined refused rejected revoked withdrawn inactive stop stopped
 unsubscribed unsubscribe optout optedout out donotcontact donottext dnd blocked
+falsch faux falso falsk falskt fals fałsz onwaar usann epätosi nepravda hamis yanlış yanliş ложь ψευδης ψευδής
 nein nee non nej nei nie não nao ne nem nu ei hayır hayir yok όχι οχι нет ні いいえ 否 不 不同意 لا
 abgelehnt widerrufen abgemeldet widersprochen refusé refuse désabonné revocado rechazado baja revocato rifiutato
 """
@@ -26,7 +27,7 @@ donottext dnd blocked abgelehnt widerrufen abgemeldet widersprochen refusé refu
 rifiutato
 """
 _GOES_ON = "subscribed optin optedin active allowed angemeldet abonné"
-_SAYS_NOTHING = "na nan nil null unknown undefined unset empty blank"
+_SAYS_NOTHING = "na nan nil null unknown undefined unset empty blank nv ka unbekannt inconnu desconocido sconosciuto leer vide"
 
 
 def says_yes(consent: pl.Series) -> pl.Series:
@@ -47,8 +48,10 @@ def says_stop(cells: pl.Series) -> pl.Series:
 
 
 def says_stop_for_good(cells: pl.Series) -> pl.Series:
-    """`says_stop` without what stands for an empty cell (n/a, a dash): what follows is not undone by the next file."""
-    is_dash = cells.str.contains(r"^[\s.?/\\_\p{Pd}]+$").fill_null(value=False)
+    """`says_stop` without what stands for an empty cell (n/a, a dash, a date of noughts): what follows is not undone by the
+    next file.
+    """
+    is_dash = cells.str.contains(r"^[\s.?/\\_\p{Pd}0:]+$").fill_null(value=False)
     return says_stop(cells) & ~is_dash & ~_is_one_of(cells, _SAYS_NOTHING.split())
 
 

@@ -63,6 +63,8 @@ def rank_phone(words: frozenset[str]) -> int | None:
         return None
     if _has(words, whole=_ABOUT_A_NUMBER) and "msisdn" not in words:
         return None
+    if _says_do_not_contact(words):
+        return None
     is_second = _has(words, whole=_SECOND_CHOICE_WORDS, stems=_SECOND_CHOICE_STEMS)
     return (0 if is_mobile else 1) + (2 if is_second else 0)
 
@@ -116,9 +118,13 @@ def rank_consent(words: frozenset[str]) -> int | None:
 
 
 _DO_NOT_CONTACT_STEMS = (
-    "donotcontact", "dontcontact", "donottext", "donttext", "donotsms", "donotmessage", "blacklist", "blocklist", "suppress",
-    "kontaktsperre", "sperrliste", "nichtkontaktieren", "nepascontacter", "listenoire", "nocontactar", "listanegra",
-    "naocontactar", "noncontattare", "listanera", "nietcontacteren", "zwartelijst",
+    "blacklist", "blocklist", "suppress", "kontaktsperre", "werbesperre", "sperrliste", "robinson", "listenoire", "listanegra",
+    "listanera", "zwartelijst",
+)  # fmt: skip
+# Of several words, so with others before them as well: "Person - Do not contact", "Bitte nicht kontaktieren".
+_DO_NOT_CONTACT_PHRASES = (
+    "donotcontact", "dontcontact", "donottext", "donttext", "donotsms", "donotmessage", "nichtkontaktieren", "nepascontacter",
+    "nocontactar", "naocontactar", "naocontatar", "noncontattare", "nietcontacteren",
 )  # fmt: skip
 # Of an account, a card or a bus line, too: so only where the header says nothing else.
 _STOP_WORDS = frozenset(
@@ -130,9 +136,14 @@ _BESIDE_A_STOP_WORD = frozenset({"is", "contact", "sms", "mobile", "text", "text
 def rank_do_not_contact(words: frozenset[str]) -> int | None:
     """No text of any kind: one that says SMS before one that says nothing; one of another channel alone is none."""
     said = words - {_joined_header(words)} - _BESIDE_A_STOP_WORD or words
-    if not (_has(words, whole=("dnc",), stems=_DO_NOT_CONTACT_STEMS) or said <= _STOP_WORDS):
+    if not (_says_do_not_contact(words) or said <= _STOP_WORDS):
         return None
     return _rank_of_channel(words)
+
+
+def _says_do_not_contact(words: frozenset[str]) -> bool:
+    is_word = _has(words, whole=("dnc",), stems=_DO_NOT_CONTACT_STEMS)
+    return is_word or any(phrase in _joined_header(words) for phrase in _DO_NOT_CONTACT_PHRASES)
 
 
 _OPT_OUT_STEMS = (

@@ -49,6 +49,11 @@ def test_a_clear_yes(cell):
         "NEJ",
         "нет",
         "いいえ",
+        "f",  # PostgreSQL
+        "FALSCH",  # as spreadsheets write it in their own language
+        "FAUX",
+        "FALSO",
+        "ЛОЖЬ",
     ],
 )
 def test_a_clear_no(cell):
@@ -80,13 +85,16 @@ def test_a_column_of_opt_outs_says_so_by_whatever_is_no_denial(cell):
 
 
 @pytest.mark.parametrize(
-    "cell", [None, "", "  ", "no", "N", "FALSE", "0", "0.0", "nein", "нет", "Opted in", "subscribed"]
+    "cell",
+    [None, "", "  ", "no", "N", "FALSE", "0", "0.0", "nein", "нет", "Opted in", "subscribed", "f", "FALSCH"],
 )
 def test_an_empty_cell_and_a_denial_stop_nobody(cell):
     assert stopped(cell) == (False, False)
 
 
-@pytest.mark.parametrize("cell", ["n/a", "NULL", "unknown", "-", "—", "?", "..."])
+@pytest.mark.parametrize(
+    "cell", ["n/a", "NULL", "unknown", "-", "—", "?", "...", "#NV", "k.A.", "0000-00-00 00:00:00"]
+)
 def test_what_stands_for_an_empty_cell_stops_nothing_for_good(cell):
     assert stopped(cell) == (True, False)
 
