@@ -6,6 +6,7 @@ that does not add up is read again record by record, which is slower and names t
 
 from __future__ import annotations
 
+import codecs
 import csv
 import io
 from collections.abc import Iterator
@@ -209,7 +210,9 @@ def read_block(block: bytes, separator: str, width: int) -> pl.DataFrame | None:
     if not block.endswith(b"\n"):
         block += b"\n"  # of a last record without one, Polars would leave out a cell too many
     quotes = _quotes(block, separator)
-    if quotes is None:
+    if quotes is None or block.startswith(
+        codecs.BOM_UTF8
+    ):  # of a file in another one; Polars would leave it out
         return None
     try:
         frame = pl.read_csv(
