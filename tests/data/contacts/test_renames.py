@@ -186,3 +186,14 @@ def test_a_run_to_the_old_name_is_one_to_the_new_name_however_often_it_changes(h
     assert since("d", 0) == {"d"}
     assert identities(told, identity_of("tag", "a"), NOW) == {identity_of("tag", "a")}
     assert identities(told, "of a file", NOW) == {"of a file"}
+
+
+def test_names_follow_each_other_as_they_were_given_although_the_clock_was_set_back_between(house):
+    made(house, "a")
+    for at, (old, new) in ((30.0, ("a", "b")), (29.0, ("b", "c"))):
+        rename(house.store, "list", old, new, by="eve", now=NOW + at)
+    with house.store.read.connect() as connection:
+        told = read_renames(connection)
+    assert identity_of("list", "c") in identities(told, identity_of("list", "a"), NOW)
+    with pytest.raises(UnknownList, match="it has been called 'c' since"):
+        house.commit(list_id, "list", "a")
