@@ -77,32 +77,27 @@ def compare_rows(weighed: pl.DataFrame) -> pl.DataFrame:
     """
     nowhere = pl.Series([None], dtype=pl.UInt32).new_from_index(0, weighed.height)
     no_at, first_at = nowhere.clone(), nowhere.clone()
-    concerned = _rows_that_may_concern_others(weighed)
-    for is_here in _parts(weighed["number"].gather(concerned)):
-        positions = concerned.filter(is_here)
+    for positions in _rows_that_may_concern_others(weighed):
         rows = weighed[positions]
         no_at = no_at.scatter(positions, _rows_at(rows, *_rows_of_a_no(rows)))
         first_at = first_at.scatter(positions, _rows_at(rows, *_rows_that_repeat(rows)))
     return pl.DataFrame({"no_at": no_at, "first_at": first_at})
 
 
-def _parts(numbers: pl.Series) -> Iterator[pl.Series]:
-    """True at all rows of some numbers, half a million rows or so at a time: looking for repeats takes memory."""
+def _rows_that_may_concern_others(weighed: pl.DataFrame) -> Iterator[pl.Series]:
+    """The positions of rows whose number stands in another one too, or that say no: of the others nothing is to be told.
+
+    All rows of a number together, of half a million rows or so at a time: looking for repeats takes memory.
+    """
+    numbers, everywhere = weighed["number"], pl.int_range(weighed.height, dtype=pl.UInt32, eager=True)
     n_parts = len(numbers) // _ROWS_COMPARED_AT_ONCE + 1
     for part in range(n_parts):
-        yield numbers % n_parts == part
-
-
-def _rows_that_may_concern_others(weighed: pl.DataFrame) -> pl.Series:
-    """The positions of rows whose number stands in another one too, or that say no: of the others nothing is to be told."""
-    numbers = weighed["number"]
-    repeated = pl.concat(_repeated(numbers.filter(is_here)) for is_here in _parts(numbers))
-    return (numbers.is_in(repeated.implode()) | weighed["says_no"]).arg_true()
-
-
-def _repeated(numbers: pl.Series) -> pl.Series:
-    in_order = numbers.sort()
-    return in_order.filter(in_order == in_order.shift(1))
+        is_here = numbers % n_parts == part
+        some = numbers.filter(is_here)
+        in_order = some.sort()
+        repeated = in_order.filter(in_order == in_order.shift(1))
+        is_concerned = some.is_in(repeated.implode()) | weighed["says_no"].filter(is_here)
+        yield everywhere.filter(is_here).filter(is_concerned)
 
 
 def _rows_of_a_no(weighed: pl.DataFrame) -> tuple[pl.Series, pl.DataFrame]:
