@@ -118,7 +118,7 @@ def rank_consent(words: frozenset[str]) -> int | None:
 
 
 _DO_NOT_CONTACT_STEMS = (
-    "blacklist", "blocklist", "suppress", "kontaktsperre", "werbesperre", "sperrliste", "robinson", "listenoire", "listanegra",
+    "blacklist", "blocklist", "suppress", "kontaktsperre", "werbesperre", "sperrliste", "robinsonlist", "listenoire", "listanegra",
     "listanera", "zwartelijst",
 )  # fmt: skip
 # Of several words, so with others before them as well: "Person - Do not contact", "Bitte nicht kontaktieren".
