@@ -154,7 +154,7 @@ def _together(answers: Answers, verdicts: pl.DataFrame) -> pl.DataFrame:
     found = words.select(pl.all().gather(place))
     others = verdicts.select(_of_valid("e164").str.strip_prefix("+").cast(pl.UInt64)).to_series()
     e164 = answers.e164.scatter(verdicts["i"], others).zip_with(found["rule"].is_null(), _NO_NUMBER)
-    return found.with_columns(msisdn="+" + e164.cast(pl.String))
+    return found.with_columns(msisdn=pl.format("+{}", e164))
 
 
 def _in_words(verdicts: pl.DataFrame) -> pl.DataFrame:

@@ -17,7 +17,7 @@ from functools import cache
 
 import polars as pl
 from phonenumbers import COUNTRY_CODE_TO_REGION_CODE as REGIONS_OF
-from phonenumbers import PhoneMetadata, PhoneNumberType, region_code_for_country_code
+from phonenumbers import SUPPORTED_REGIONS, PhoneMetadata, PhoneNumberType, region_code_for_country_code
 from phonenumbers.phonemetadata import PhoneNumberDesc
 
 from messaging.phone_rules import PhoneRule
@@ -187,10 +187,10 @@ def _judge_national(numbers: pl.DataFrame, home: _Region) -> list[pl.DataFrame]:
     ).to_series()
     with_code = maybe.filter(has_code).select("i", digits="after")
     without = pl.concat([numbers.filter(~starts), maybe.filter(~has_code).select("i", "digits")])
-    return [
-        _judge(with_code, _main_region(home.country_code), home.country_code),
-        _judge(without, home, home.country_code),
-    ]
+    main = _main_region(home.country_code)
+    if main is home:
+        return [_judge(pl.concat([with_code, without]), home, home.country_code)]
+    return [_judge(with_code, main, home.country_code), _judge(without, home, home.country_code)]
 
 
 def _judge(numbers: pl.DataFrame, region: _Region, country_code: int) -> pl.DataFrame:
@@ -395,6 +395,8 @@ def _region(code: str) -> _Region:
 def _main_region(country_code: int) -> _Region:
     """The region that a shared country code is read with; the code itself where it belongs to no country."""
     main = region_code_for_country_code(country_code)
-    metadata = PhoneMetadata.metadata_for_region_or_calling_code(country_code, main)
+    if main in SUPPORTED_REGIONS:
+        return _region(main)
+    metadata = PhoneMetadata.metadata_for_nongeo_region(country_code)
     assert metadata is not None, country_code
     return _Region(metadata)
