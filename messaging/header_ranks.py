@@ -63,9 +63,10 @@ def rank_phone(words: frozenset[str]) -> int | None:
         return None
     if _has(words, whole=_ABOUT_A_NUMBER) and "msisdn" not in words:
         return None
-    if _says_do_not_contact(words):
-        return None
-    is_second = _has(words, whole=_SECOND_CHOICE_WORDS, stems=_SECOND_CHOICE_STEMS)
+    # The numbers themselves in a list of such people; beside any other telephone it is what they want.
+    is_second = _says_do_not_contact(words) or _has(
+        words, whole=_SECOND_CHOICE_WORDS, stems=_SECOND_CHOICE_STEMS
+    )
     return (0 if is_mobile else 1) + (2 if is_second else 0)
 
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from messaging.columns import meaning_of
+from messaging.columns import choose_columns, meaning_of
 
 
 @pytest.mark.parametrize(
@@ -30,3 +30,8 @@ from messaging.columns import meaning_of
 )  # fmt: skip
 def test_a_header_means_what_it_would_mean_in_a_file(header, meaning):
     assert meaning_of(header) == meaning
+
+
+def test_a_column_of_people_who_want_no_text_is_their_number_only_where_no_other_is():
+    assert choose_columns(["Do not contact by phone", "phone"]).phone == "phone"
+    assert choose_columns(["name", "Suppressed phone numbers"]).phone == "Suppressed phone numbers"
