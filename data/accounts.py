@@ -76,7 +76,12 @@ def read_account(store: Store, name: str, *, sealing_key: bytes) -> Account:
 def kind_of_account(store: Store, name: str) -> str | None:
     """The kind of gateway behind an account, without opening its credentials. None: there is no such account."""
     with store.read.connect() as connection:
-        row = connection.execute(sa.text(sql("accounts/read")), {"account": name}).one_or_none()
+        return kind_within(connection, name)
+
+
+def kind_within(connection: Connection, name: str) -> str | None:
+    """`kind_of_account` in the caller's transaction."""
+    row = connection.execute(sa.text(sql("accounts/read")), {"account": name}).one_or_none()
     return None if row is None else str(row.kind)
 
 

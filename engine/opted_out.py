@@ -6,14 +6,14 @@ A refusal at once is the ledger's own (data/ledger/settling.py).
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Iterable, Mapping
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING, NamedTuple, TypeVar
 
 import sqlalchemy as sa
 
-from data.accounts import kind_of_account
+from data.accounts import kind_of_account, kind_within
 from data.files import read_batch
 from data.gateway_opt_outs import suppress_opted_out
 from data.sql import sql
@@ -24,6 +24,8 @@ from messaging.outcomes import ReceiptStatus
 if TYPE_CHECKING:
     from sqlalchemy.engine import Connection
 
+    from data.ledger.records import Claim
+    from data.ledger.standing import StoredReceipt
     from data.store.engine import Store
     from messaging.sealed import MessageRef
 
@@ -50,7 +52,7 @@ class OptOuts:
 
     def says_so(self, status: int, code: str | None) -> bool:
         """Whether a receipt with this status and the gateway's own code means it."""
-        return code is not None and status in _NOT_DELIVERED and code in self._codes
+        return _says_so(self._codes, status, code)
 
     def people(self, told: Mapping[T, MessageRef]) -> dict[T, OptedOut]:
         """The person of each message; who was forgotten is in no file any more, and suppressed already.
@@ -78,8 +80,7 @@ class OptOuts:
 
     @cached_property
     def _codes(self) -> frozenset[str]:
-        kind = kind_of_account(self._store, self._account)
-        return frozenset() if kind is None else opted_out(kind)
+        return opted_out(kind_of_account(self._store, self._account) or "")
 
     def _rows(self, ref: BatchRef) -> Iterable[tuple[int, str | None, str | None]]:
         """Nothing for a batch that is not in this store, as of a reference that another instance sealed."""
@@ -90,3 +91,17 @@ class OptOuts:
             return ()
         messages = read_batch(self._var_dir / (batch.folder or ""), ref)
         return messages.select("row", "person_key", "msisdn").iter_rows()
+
+
+def suppress_reported(
+    connection: Connection, claim: Claim, reported: Sequence[StoredReceipt], now: float
+) -> None:
+    """The same for receipts that had come before their message's answer, in the transaction of its settle."""
+    codes = opted_out(kind_within(connection, claim.account) or "")
+    saying = [one.row for one in reported if _says_so(codes, one.status, one.code)]
+    if people := claim.recipients.people(saying):
+        suppress_opted_out(connection, claim.ref.run, claim.account, people, now=now)
+
+
+def _says_so(codes: Collection[str], status: int, code: str | None) -> bool:
+    return code in codes and status in _NOT_DELIVERED

@@ -3,13 +3,16 @@
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
 from enum import StrEnum
-from typing import NamedTuple
+from typing import TYPE_CHECKING, NamedTuple
 
 from messaging.batches import BatchRef
 from messaging.outcomes import Outcome, Receipt
+
+if TYPE_CHECKING:
+    from data.ledger.standing import StoredReceipt
 
 
 class ClaimKind(StrEnum):
@@ -56,6 +59,14 @@ class Recipients:
     person_keys: Sequence[str | None]
     sender_ids: Sequence[str | None]
     msisdns: Sequence[str | None] = ()
+
+    def people(self, rows: Iterable[int]) -> dict[str, str | None]:
+        """Person key → number of whoever these rows still name."""
+        return {
+            person: self.msisdns[row] if self.msisdns else None
+            for row in rows
+            if (person := self.person_keys[row]) is not None
+        }
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -139,11 +150,15 @@ class Settlement(NamedTuple):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Settled:
-    """n_applied: new in the ledger. n_repeated: it stood there already. n_late: decided otherwise meanwhile; kept as an event."""
+    """n_applied: new in the ledger. n_repeated: it stood there already. n_late: decided otherwise meanwhile; kept as an event.
+
+    reported: receipts that had come before their message's id was known, and have found it now.
+    """
 
     n_applied: int
     n_repeated: int
     n_late: int
+    reported: Sequence[StoredReceipt] = field(default=(), repr=False, compare=False)
 
 
 class InDoubt(NamedTuple):

@@ -85,8 +85,8 @@ def settle(
     ]
     n_first = weights.count(_Weight.FIRST)
     ids = {s.outcome.gateway_message_id: s.row for s, _ in applied if s.outcome.gateway_message_id}
-    is_reported = attach_by_id(connection, claim.account, ref, ids, now)
-    receipts = read_receipts_of(connection, ref, *span) if n_first or is_reported else {}
+    reported = attach_by_id(connection, claim.account, ref, ids, now)
+    receipts = read_receipts_of(connection, ref, *span) if n_first or reported else {}
 
     after = [
         _first(claim, s, jitter, rules, now)
@@ -109,7 +109,9 @@ def settle(
         _block(connection, claim.account, blocked_s, rules, now)
     if applied:
         guard_run(connection, ref.run, [s.outcome for s, _ in applied], now)
-    return Settled(n_applied=len(applied), n_repeated=weights.count(_Weight.SAME), n_late=len(late))
+    return Settled(
+        n_applied=len(applied), n_repeated=weights.count(_Weight.SAME), n_late=len(late), reported=reported
+    )
 
 
 def _weigh(was: Standing | None, claim_no: int, outcome: Outcome) -> _Weight:
@@ -290,15 +292,13 @@ def _suppress_opted_out(
 
     Said again, it is no news: who was taken off the list since then stays off it until another message is refused.
     """
-    recipients = claim.recipients
-    people = {
-        person: recipients.msisdns[row] if recipients.msisdns else None
+    people = claim.recipients.people(
+        row
         for (row, outcome), weight in zip(settlements, weights, strict=True)
         if outcome.error is not None
         and outcome.error.kind is ErrorKind.OPTED_OUT
         and weight is not _Weight.SAME
-        and (person := recipients.person_keys[row]) is not None
-    }
+    )
     if people:
         suppress_opted_out(connection, claim.ref.run, claim.account, people, now=now)
 

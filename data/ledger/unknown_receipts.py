@@ -17,14 +17,14 @@ if TYPE_CHECKING:
 
 def attach_by_id(
     connection: Connection, account: str, ref: BatchRef, row_of_id: Mapping[str, int], now: float
-) -> bool:
+) -> list[StoredReceipt]:
     """Give receipts that came before their message's id was known to that message, and tell the events.
 
-    row_of_id: gateway ids of messages of this batch. True: there were such receipts; they are to be laid on the
-    outcomes by whoever asked.
+    row_of_id: gateway ids of messages of this batch. Returns such receipts; they are to be laid on the outcomes by
+    whoever asked.
     """
     if not row_of_id or not connection.execute(statement("has_unknown_receipts")).scalar():
-        return False
+        return []
     asked = {"account": account, "gateway_message_ids": list(row_of_id)}
     found = connection.execute(statement("unknown_by_id"), asked).all()
     receipts = {
@@ -42,7 +42,7 @@ def attach_by_id(
     new = attach(connection, ref, receipts)
     if new:
         write_receipts(connection, ref, new, now)
-    return bool(new)
+    return new
 
 
 def attach(

@@ -6,6 +6,7 @@ import asyncio
 import math
 from collections.abc import Sequence
 from functools import partial
+from typing import TYPE_CHECKING
 
 from data.flight_record import FlightRecords
 from data.ledger.claiming import claim
@@ -16,9 +17,13 @@ from data.ledger.rules import Rules
 from data.ledger.settling import settle
 from data.ledger.tallying import tally_batch
 from data.writer import Writer
+from engine.opted_out import suppress_reported
 from engine.sender.doors import FlightRecord, NoFlightRecord
 from messaging.batches import BatchRef
 from messaging.tally import BatchTally
+
+if TYPE_CHECKING:
+    from sqlalchemy.engine import Connection
 
 
 class StoreLedger:
@@ -42,7 +47,7 @@ class StoreLedger:
     ) -> Settled:
         """Tried as long as the process lives: what the gateway said must not be forgotten."""
         asked = self._writer.ask(
-            settle, claim, settlements, blocked_s, jitter, self._rules, patience_s=math.inf
+            _settle, claim, settlements, blocked_s, jitter, self._rules, patience_s=math.inf
         )
         return await asyncio.wrap_future(asked)
 
@@ -54,6 +59,21 @@ class StoreLedger:
 
     async def tally(self, ref: BatchRef, ended: str) -> BatchTally:
         return await asyncio.wrap_future(self._writer.ask(tally_batch, ref, ended))
+
+
+def _settle(
+    connection: Connection,
+    claim: Claim,
+    settlements: Sequence[Settlement],
+    blocked_s: float,
+    jitter: float,
+    rules: Rules,
+    now: float,
+) -> Settled:
+    settled = settle(connection, claim, settlements, blocked_s, jitter, rules, now)
+    if settled.reported:
+        suppress_reported(connection, claim, settled.reported, now)
+    return settled
 
 
 class StoredFlights:

@@ -149,14 +149,18 @@ def test_a_page_whose_reading_is_cut_off_suppresses_when_it_is_read(house, monke
     assert on_the_list(house) == [of_person("p0-0", FIRST)]
 
 
-def test_a_page_about_messages_that_cannot_be_read_waits_until_they_can(house, tmp_path):
+def test_what_tells_of_a_message_that_cannot_be_read_waits_until_it_can_and_nothing_else_does(house, tmp_path):
     sent(house, **{"00000": "009"})
     shutil.move(run_folder(house.var_dir, RUN).path, tmp_path / "elsewhere")
-    assert (collect(house).n_unreadable, on_the_list(house)) == (1, [])
+    collected = collect(house)
+    assert (collected.n_unreadable, collected.n_new, on_the_list(house)) == (1, 119, [])
+    again = collect(house)
+    assert (again.n_unreadable, again.n_new, again.n_repeated) == (1, 0, 0)
     shutil.move(tmp_path / "elsewhere", run_folder(house.var_dir, RUN).path)
     collected = collect(house)
-    assert (collected.n_unreadable, collected.n_new) == (0, 120)
+    assert (collected.n_unreadable, collected.n_new, collected.n_repeated) == (0, 1, 119)
     assert on_the_list(house) == [of_person("p0-0", FIRST)]
+    assert house.rows("select count(*) from receipts") == [(120,)]
 
 
 def test_a_receipt_without_our_reference_suppresses_once_it_finds_its_message(house):
@@ -169,6 +173,25 @@ def test_a_receipt_without_our_reference_suppresses_once_it_finds_its_message(ho
     assert (collect(house).n_unknown, on_the_list(house)) == (1, [])
     assert house.reconcile().n_matched == 1
     assert on_the_list(house) == [of_person("p0-0", FIRST)]
+
+
+def test_a_receipt_without_our_reference_that_comes_before_the_answer_suppresses_with_it(house):
+    message = {"to": "+447400999999", "text": "x", "reference": "of somebody else"}
+    prefix, _, index = house.simulator.post("/v1/messages", message)["id"].rpartition("-")
+    ids = [f"{prefix}-{int(index) + n}" for n in (1, 2, 3)]
+    receipts = [
+        {"id": one, "reference": None, "status": status, "code": code, "done_at": 5.0}
+        for one, status, code in zip(
+            ids, ("undelivered", "undelivered", "delivered"), ("009", "027", "009"), strict=True
+        )
+    ]
+    body = orjson.dumps({"receipts": receipts, "replies": []})
+    keep_page(house.store, "sim", body, cursor=None, now=time.time())
+    assert collect(house).n_unknown == 3
+    house.send()
+    [place] = house.rows(f"select batch, row from outcomes where gateway_message_id = '{ids[0]}'")
+    assert [key for key, *_ in on_the_list(house)] == ["p{}-{}".format(*place)]
+    assert n_told(house) == 1
 
 
 def test_a_look_up_that_tells_the_receipt_suppresses_too(house):
