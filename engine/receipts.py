@@ -1,13 +1,15 @@
 """Collecting: pages of receipts and replies are stored as they came, then read, one commit each (design.md §6).
 
 With its reading a page loses whatever it tells of people who were forgotten: a gateway may tell the same again, and a
-restored store asks for it once more.
+restored store asks for it once more. A receipt that says that somebody told the gateway to stop waits when its message
+cannot be read: the page stays unread then, and all else that it tells is recorded.
 """
 
 from __future__ import annotations
 
 import asyncio
 import logging
+from collections import defaultdict
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -34,9 +36,12 @@ from messaging.outcomes import Receipt, Reply
 from messaging.sealed import Sealer, person_key
 
 if TYPE_CHECKING:
+    from sqlalchemy.engine import Connection
+
     from data.keys import Keys
     from data.store.engine import Store
     from gateway_clients.base import GatewayClient, Page
+    from messaging.sealed import MessageRef
 
 log = logging.getLogger(__name__)
 
@@ -175,18 +180,51 @@ class _Reader:
     def _read(self, page: StoredPage) -> Collected:
         try:
             receipts, replies = self._client.read_receipts(page.body)
-            opted_out = self._opted_out(receipts)
-        except (UnreadablePage, RunFileError) as error:
-            log.warning("page %d of account %s stays unread: %s", page.page, self._account, error)
-            return Collected(n_unreadable=1)
-        return self._record(page, receipts, replies, opted_out)
+        except UnreadablePage as error:
+            return self._unread(page, error)
+        opted_out, waiting, why = self._opted_out(receipts)
+        if why is None:
+            return self._record(page, receipts, replies, opted_out)
+        others = [one for one in receipts if one not in waiting]
+        return self._record_some(others, replies, opted_out) + self._unread(page, why)
 
-    def _opted_out(self, receipts: Sequence[Receipt]) -> dict[Receipt, OptedOut]:
-        """Whom those receipts speak of that say that somebody told the gateway to stop; nearly always none do."""
+    def _unread(self, page: StoredPage, why: Exception) -> Collected:
+        log.warning("page %d of account %s stays unread: %s", page.page, self._account, why)
+        return Collected(n_unreadable=1)
+
+    def _opted_out(
+        self, receipts: Sequence[Receipt]
+    ) -> tuple[dict[Receipt, OptedOut], set[Receipt], RunFileError | None]:
+        """Whom those receipts speak of that say that somebody told the gateway to stop; nearly always none do.
+
+        Beside them those whose messages cannot be read, and why.
+        """
         saying = [one for one in receipts if self._opt_outs.says_so(one.status, one.code)]
+        by_batch: dict[tuple[int, int], dict[Receipt, MessageRef]] = defaultdict(dict)
         messages = self._sealer.open_many(one.reference or "" for one in saying)
-        known = {one: message for one, message in zip(saying, messages, strict=True) if message is not None}
-        return self._opt_outs.people(known)
+        for one, message in zip(saying, messages, strict=True):
+            if message is not None:
+                by_batch[message.run, message.batch][one] = message
+        found: dict[Receipt, OptedOut] = {}
+        waiting: set[Receipt] = set()
+        why: RunFileError | None = None
+        for told in by_batch.values():
+            try:
+                found |= self._opt_outs.people(told)
+            except RunFileError as error:
+                waiting |= set(told)
+                why = error
+        return found, waiting, why
+
+    def _record_some(
+        self, receipts: list[Receipt], replies: list[Reply], opted_out: Mapping[Receipt, OptedOut]
+    ) -> Collected:
+        """What a page tells but for the receipts that wait: it stays unread, and told again they are no news."""
+        now = self._clock()
+        with self._store.write.begin() as connection:
+            lock_ledger(connection)
+            told = self._told(connection, receipts, replies, opted_out, now)
+        return replace(told, n_repeated=0, n_unknown=0)
 
     def _record(
         self,
@@ -203,19 +241,29 @@ class _Reader:
             lock_ledger(connection)
             if not mark_read(connection, page.page, now=now):
                 return Collected()
-            recorded = record_receipts(connection, self._account, receipts, self._sealer, now)
-            if opted_out:
-                said = [opted_out[one] for one in recorded.new if one in opted_out]
-                self._opt_outs.suppress(connection, said, now)
-            answered = record_replies(connection, self._account, replies, person=self._person, now=now)
+            told = self._told(connection, receipts, replies, opted_out, now)
             forgotten = forgotten_among(connection, people)
-            if not (recorded.n_new or answered.n_new):
+            if not told.has_news:
                 drop_page(connection, page.page)
                 self.has_blanked |= bool(forgotten)
             elif blank_page(connection, page.page, page.body, people, forgotten, self._person):
                 self.has_blanked = True
+        return replace(told, n_pages=1)
+
+    def _told(
+        self,
+        connection: Connection,
+        receipts: list[Receipt],
+        replies: list[Reply],
+        opted_out: Mapping[Receipt, OptedOut],
+        now: float,
+    ) -> Collected:
+        recorded = record_receipts(connection, self._account, receipts, self._sealer, now)
+        if opted_out:
+            said = [opted_out[one] for one in recorded.new if one in opted_out]
+            self._opt_outs.suppress(connection, said, now)
+        answered = record_replies(connection, self._account, replies, person=self._person, now=now)
         return Collected(
-            n_pages=1,
             n_new=recorded.n_new,
             n_repeated=recorded.n_repeated,
             n_unknown=recorded.n_unknown,
