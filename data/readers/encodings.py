@@ -79,7 +79,7 @@ def utf8_blocks(file: Found, encoding: Encoding) -> Iterator[bytes]:
     waiting = half = b""  # what may be the last of the file, and a CR whose LF may come
     for block in _decoded(file, encoding):
         plain, half = _plain_line_ends(half + block if half else block)
-        if plain.isspace():
+        if plain.isspace() and not plain.strip(b"\n"):  # the first is asked at no cost of most blocks
             waiting += plain
         elif plain:
             if waiting:
