@@ -43,7 +43,9 @@ def says_no(consent: pl.Series) -> pl.Series:
 def says_stop(cells: pl.Series) -> pl.Series:
     """Of a column of opt-outs: true for a yes, a date, a cross, a reason: whatever is filled and is no denial; never null."""
     denials = {*_NO.split(), *_GOES_ON.split()} - set(_STOPS.split())
-    is_filled = cells.str.strip_chars().str.len_bytes().fill_null(0) > 0
+    is_filled = cells.str.contains(r"[^\s\[\]{}]").fill_null(
+        value=False
+    )  # an empty list of JSON is nothing, too
     return is_filled & ~_is_one_of(cells, sorted(denials))
 
 
