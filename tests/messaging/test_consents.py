@@ -78,7 +78,7 @@ def stopped(cell):
 
 @pytest.mark.parametrize(
     "cell",
-    ["yes", "1", "x", "✓", "2026-03-01", "asked us on the phone", "DNC", "Do not contact", "blocked", "STOP", "Unsubscribed"],
+    ["yes", "1", "x", "✓", "2026-03-01", "asked us on the phone", '["sms"]', "DNC", "Do not contact", "blocked", "STOP", "Unsubscribed"],
 )  # fmt: skip
 def test_a_column_of_opt_outs_says_so_by_whatever_is_no_denial(cell):
     assert stopped(cell) == (True, True)
@@ -86,8 +86,8 @@ def test_a_column_of_opt_outs_says_so_by_whatever_is_no_denial(cell):
 
 @pytest.mark.parametrize(
     "cell",
-    [None, "", "  ", "no", "N", "FALSE", "0", "0.0", "nein", "нет", "Opted in", "subscribed", "f", "FALSCH"],
-)
+    [None, "", "  ", "[]", "{ }", "no", "N", "FALSE", "0", "0.0", "nein", "нет", "Opted in", "subscribed", "f", "FALSCH"],
+)  # fmt: skip
 def test_an_empty_cell_and_a_denial_stop_nobody(cell):
     assert stopped(cell) == (False, False)
 
