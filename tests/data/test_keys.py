@@ -82,7 +82,7 @@ def test_a_store_of_earlier_pseudonyms_is_refused_and_not_blamed_on_its_key(tmp_
     load_keys(tmp_path)
     kept = read_secrets(tmp_path / "keys")
     earlier = HKDF(SHA256(), 32, salt=None, info=b"tidings check").derive(kept.pseudonym.encode()).hex()
-    with pytest.raises(KeysError, match="made before version 0.1.0, under other pseudonyms"):
+    with pytest.raises(KeysError, match=r"made before version 0\.1\.0, under other pseudonyms"):
         load_keys(tmp_path, check=earlier)
 
 
