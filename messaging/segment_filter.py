@@ -442,11 +442,6 @@ def asks_for(segment: SegmentFilter) -> set[str]:
     return {condition.event for condition in leaves(segment) if isinstance(condition, Behaviour)}
 
 
-def asks_by_person(segment: SegmentFilter) -> bool:
-    """Whether something is looked up that the store knows of people, not of contacts."""
-    return any(isinstance(condition, (Behaviour, ConsentCondition)) for condition in leaves(segment))
-
-
 def _is_deeper(value: object, levels: int) -> bool:
     """Whether more groups than that stand in one another."""
     if not isinstance(value, Mapping):

@@ -1,5 +1,4 @@
--- segments/contacts · grain: one row per contact of the segment, in contact order; {where}: a compiled filter
-select contacts.contact
-from contacts
-where {where}
-order by contacts.contact;
+-- segments/contacts · grain: one row per contact of the segment, in contact order; {people}: a query for them
+select people.contact
+from ({people}) as people
+order by people.contact;

@@ -1,4 +1,3 @@
--- segments/count · grain: one row; {where}: a compiled filter; {order}: 'not indexed' for SQLite, or nothing
+-- segments/count · grain: one row; {people}: a query for the contacts of a segment
 select count(*)
-from contacts {order}
-where {where};
+from ({people}) as people;

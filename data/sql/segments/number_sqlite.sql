@@ -1,8 +1,8 @@
--- segments/number_sqlite · {value}: the expression of a field, never null
--- The cheap comparison first, then what most numbers look like: few rows need all of the look at their shape.
+-- segments/number_sqlite · {value}: the expression of a field, never null; :low and :high: of 15 digits at most
+-- The cheap comparison first, then what most numbers look like, as 5 or -12: few rows need all of the look at their shape.
 cast({value} as real) between cast(:low as real) and cast(:high as real)
 and (
-    {value} not glob '*[^0-9]*' and length({value}) between 1 and 15
+    cast(cast({value} as integer) as text) = {value}
     or {value} not glob '*[^0-9.+-]*'
     and ltrim({value}, '+-') glob '[0-9]*'
     and {value} glob '*[0-9]'
