@@ -149,7 +149,7 @@ def _hashed_blocks(aes_key: bytes, blocks: pl.Series) -> pl.Series:
     enciphered = _enciphering(aes_key).update(memoryview(written).cast("B")[:n_bytes])
     hashed = (_words(pa.py_buffer(enciphered)) ^ _words(written.slice(0, n_bytes))).to_arrow().buffers()[1]
     digests = pa.FixedSizeBinaryArray.from_buffers(pa.binary(_BLOCK_BYTES), len(blocks), [None, hashed])
-    return pl.Series(digests.cast(pa.large_binary())).bin.encode("hex")
+    return _series(digests).bin.encode("hex")
 
 
 def _derived(key: bytes, purpose: bytes) -> bytes:
@@ -163,7 +163,12 @@ def _enciphering(aes_key: bytes) -> _Blocks:
 
 def _words(buffer: pa.Buffer) -> pl.Series:
     """Eight bytes each."""
-    return pl.Series(pa.Array.from_buffers(pa.uint64(), buffer.size // 8, [None, buffer]))
+    return _series(pa.Array.from_buffers(pa.uint64(), buffer.size // 8, [None, buffer]))
+
+
+def _series(array: pa.Array) -> pl.Series:
+    """In a batch, for a lone array would bring pyarrow's functions, which take 25 ms to import."""
+    return pl.DataFrame(pa.record_batch([array], names=["value"])).to_series()
 
 
 def _guard_range(name: str, value: object, bits: int) -> None:
