@@ -22,3 +22,17 @@ def only_one(lock_file: Path) -> Iterator[bool]:
             yield False
         else:
             yield True
+
+
+def is_somebody_in(lock_file: Path) -> bool:
+    """Whether somebody is in such a block at this moment. Whoever wants to come in just then may find it closed once."""
+    try:
+        lock = lock_file.open("rb")
+    except FileNotFoundError:
+        return False
+    with lock:
+        try:
+            fcntl.flock(lock, fcntl.LOCK_SH | fcntl.LOCK_NB)  # two who look are not in each other's way
+        except BlockingIOError:
+            return True
+    return False

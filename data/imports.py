@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any, Literal
 
 import sqlalchemy as sa
 
-from data.file_lock import only_one
+from data.file_lock import is_somebody_in
 from data.sql import sql
 from messaging.errors import TidingsError
 
@@ -108,12 +108,8 @@ def list_imports(store: Store, most: int = 20) -> list[ImportRecord]:
 
 def names_at_work(var_dir: Path) -> list[str]:
     """Of imports that somebody is at, by their locks: the store knows of one only once its source was read."""
-    running = []
-    for lock in sorted((var_dir / "imports").glob(".*.lock")):
-        with only_one(lock) as is_mine:
-            if not is_mine:
-                running.append(lock.stem.removeprefix("."))
-    return running
+    locks = sorted((var_dir / "imports").glob(".*.lock"))
+    return [lock.stem.removeprefix(".") for lock in locks if is_somebody_in(lock)]
 
 
 def read_import(store: Store, number: int) -> ImportRecord:

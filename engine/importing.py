@@ -39,6 +39,7 @@ if TYPE_CHECKING:
     from messaging.import_file import ImportRequest
 
 FORGOTTEN = "forgotten"  # the rule of a reject
+_LOOK_S = 0.2  # longer than somebody takes who only looks whether an import is at work
 _FORGOTTEN_SENTENCE = "This person asked to be forgotten and is not stored again; take the row out of where the list comes from."
 
 
@@ -105,7 +106,7 @@ def import_contacts(
     Raises ImportRunning, SourceError, BadListName and what open_audience raises; what was stored until then stays.
     """
     tell = on_progress or _tell_nobody
-    with _only_one_of(request.name, var_dir):
+    with _only_one_of(request.name, var_dir, pause):
         with (
             _noted_if_it_fails(store, request, by=by, now=now),
             open_audience(
@@ -138,11 +139,17 @@ def _tell_nobody(_progress: ImportProgress) -> None:
 
 
 @contextmanager
-def _only_one_of(name: str, var_dir: Path) -> Iterator[None]:
-    with only_one(var_dir / "imports" / f".{name}.lock") as is_mine:
-        if not is_mine:
-            raise ImportRunning(f"{name}: it is being imported at this moment; wait until that has ended.")
-        yield
+def _only_one_of(name: str, var_dir: Path, pause: Callable[[float], None]) -> Iterator[None]:
+    for is_last in (False, True):
+        with only_one(var_dir / "imports" / f".{name}.lock") as is_mine:
+            if is_mine:
+                yield
+                return
+            if is_last:
+                raise ImportRunning(
+                    f"{name}: it is being imported at this moment; wait until that has ended."
+                )
+        pause(_LOOK_S)
 
 
 @contextmanager

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import fcntl
 import sqlite3
 import stat
 import threading
@@ -17,7 +18,7 @@ from data.contacts import merging
 from data.contacts.lists import BadListName, add_members
 from data.file_lock import only_one
 from data.forgotten import forget
-from data.imports import list_imports
+from data.imports import list_imports, names_at_work
 from data.store.engine import Store
 from data.suppressions import Suppression, lift_suppression, suppress
 from engine.importing import ImportRunning
@@ -352,6 +353,25 @@ def test_one_import_of_a_name_at_a_time(intake):
     ):
         intake.bring()
     assert intake.bring().n_new == 5
+
+
+def test_whoever_only_looks_what_is_at_work_is_in_no_import_s_way_nor_in_each_other_s(intake):
+    intake.source(PEOPLE)
+    place = intake.var_dir / "imports" / ".people.lock"
+    assert names_at_work(intake.var_dir) == []
+    with only_one(place):
+        assert names_at_work(intake.var_dir) == ["people"]
+    looking = place.open("rb")
+    fcntl.flock(looking, fcntl.LOCK_SH)
+    assert names_at_work(intake.var_dir) == []
+
+    class Paused(list):
+        def append(self, _seconds):
+            looking.close()
+
+    intake.paused = Paused()
+    assert intake.bring().n_new == 5
+    assert looking.closed
 
 
 def test_an_import_that_was_cut_off_is_failed_by_the_next_one(intake):
