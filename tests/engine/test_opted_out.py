@@ -149,7 +149,9 @@ def test_a_page_whose_reading_is_cut_off_suppresses_when_it_is_read(house, monke
     assert on_the_list(house) == [of_person("p0-0", FIRST)]
 
 
-def test_what_tells_of_a_message_that_cannot_be_read_waits_until_it_can_and_nothing_else_does(house, tmp_path):
+def test_what_tells_of_a_message_that_cannot_be_read_waits_until_it_can_and_nothing_else_does(
+    house, tmp_path
+):
     sent(house, **{"00000": "009"})
     shutil.move(run_folder(house.var_dir, RUN).path, tmp_path / "elsewhere")
     collected = collect(house)
