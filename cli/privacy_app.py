@@ -58,17 +58,44 @@ def suppress_add(
 
 @suppress_app.command("remove")
 def suppress_remove(
-    number: Number,
     by: Annotated[str, typer.Option(metavar="NAME", help="Who decides.", show_default=False)],
     why: Annotated[str, typer.Option(help="Why, in your words; name nobody.", show_default=False)],
-    scope: Scope = "everywhere",
+    number: Annotated[
+        str | None, typer.Argument(metavar="[NUMBER]", help="Such as +44 7400 123456.", show_default=False)
+    ] = None,
+    source: Annotated[
+        str | None,
+        typer.Option(
+            metavar="SOURCE",
+            help="Instead of a number: all whom only this list suppresses, a column of an import or a file, "
+            "as `tidings suppress list` writes it.",
+            show_default=False,
+        ),
+    ] = None,
+    scope: Annotated[
+        str | None,
+        typer.Option(
+            help="everywhere, a sender ID, an account, or purpose:NAME.",
+            show_default="everywhere; all of them with --source",
+        ),
+    ] = None,
     region: Country = None,
+    yes: Annotated[bool, typer.Option("--yes", help="With --source: do not ask.")] = False,
     as_json: arg.Json = False,
 ) -> None:
-    """Let a number be texted again in one scope. Also after a STOP: it is logged who decided, and why."""
-    from cli.suppress import remove as run
+    """Let a number be texted again in one scope, also after a STOP; or, with --source, all whom a misread list suppressed.
 
-    raise typer.Exit(run(number, region=region, scope=scope, by=by, why=why, as_json=as_json))
+    It is logged who decided, and why.
+    """
+    from cli.suppress import WhichOnes, remove, remove_source
+
+    if (number is None) == (source is None):
+        raise WhichOnes("name one number, or with --source the list whose suppressions end.")
+    if number is not None:
+        done = remove(number, region=region, scope=scope or "everywhere", by=by, why=why, as_json=as_json)
+    else:
+        done = remove_source(source or "", scope=scope, by=by, why=why, yes=yes, as_json=as_json)
+    raise typer.Exit(done)
 
 
 @suppress_app.command("import")

@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 import sys
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+import typer
 from rich.table import Table
 
 from cli.control import this_person
@@ -18,11 +19,26 @@ from messaging.errors import TidingsError
 from messaging.purposes import check_purpose
 
 if TYPE_CHECKING:
+    from data.source_lifting import OfSource
     from data.suppressions import StoredSuppression
+
+
+_OTHER_LISTS = (
+    "Whom two lists name, the first one alone is kept of: bring back those of another list with "
+    "`tidings suppress import FILE`."
+)
 
 
 class StillOwed(TidingsError):
     """This person is still being forgotten; wait until no run is open that holds them."""
+
+
+class WhichOnes(TidingsError):
+    """Name one number, or with --source the list whose suppressions end."""
+
+
+class NotConfirmed(TidingsError):
+    """Nothing was lifted: say yes, or give --yes where nobody can be asked."""
 
 
 class BadScope(TidingsError):
@@ -85,6 +101,70 @@ def remove(number: str, *, region: str | None, scope: str, by: str, why: str, as
             f"{msisdn} is no longer suppressed {scope_in_words(scope)} (it was: {lifted.reason}); the log says by whom."
         )
     return EXIT_OK
+
+
+def remove_source(source: str, *, scope: str | None, by: str, why: str, yes: bool, as_json: bool) -> int:
+    from data.source_lifting import count_source, lift_source
+
+    asked = None if scope is None else _scope(scope)
+    with open_here(load_settings()) as instance:
+        found = count_source(instance.store, source, scope=asked)
+        if not as_json:
+            for line in _of_source(source, found):
+                screen.print(line, markup=False, soft_wrap=True)
+        n_lifted = 0
+        if found.n_to_lift:
+            if not yes and not _is_confirmed(found.n_to_lift):
+                raise NotConfirmed("nothing was lifted: say yes, or give --yes where nobody can be asked.")
+            n_lifted = lift_source(
+                instance.store, source, scope=asked, by=by, why=why, now=instance.store.now
+            )
+    if as_json:
+        print_json(
+            {
+                "source": source,
+                "scope": asked,
+                "removed": n_lifted,
+                "kept": found.n_kept,
+                "besides": [
+                    {"scope": place, "reason": reason, "n": n} for (place, reason), n in found.besides.items()
+                ],
+            }
+        )
+    elif found.n_to_lift:
+        screen.print(
+            f"{_suppressions(n_lifted)} {'was' if n_lifted == 1 else 'were'} lifted; the log says by whom."
+        )
+    return EXIT_OK
+
+
+def _of_source(source: str, found: OfSource) -> list[str]:
+    from data.suppressions import WITHDRAWN, scope_in_words
+
+    def told(counted: Mapping[tuple[str, str], int]) -> list[str]:
+        return [f"{n:>9,}  {scope_in_words(scope)} · {reason}" for (scope, reason), n in counted.items()]
+
+    if found.to_lift:
+        lines = [f"suppressed by {source}, to be lifted:", *told(found.to_lift)]
+    else:
+        lines = [f"{source}: nobody is suppressed by this list alone, so there is nothing to lift."]
+    if found.kept:
+        lines += ["also by it, but not lifted with it (only one by one):", *told(found.kept)]
+    if found.besides:
+        lines += ["the same people stay suppressed by what else there is:", *told(found.besides)]
+    if any(reason == WITHDRAWN for _, reason in found.besides):
+        lines.append(
+            "A consent that was withdrawn, by the same column too, is given again by a newer yes only."
+        )
+    return lines
+
+
+def _is_confirmed(n: int) -> bool:
+    if not sys.stdin.isatty():
+        return False
+    return typer.confirm(
+        f"Lift {_suppressions(n)}? Whom nothing else keeps from it may be texted again.", err=True
+    )
 
 
 def import_file(
@@ -180,6 +260,10 @@ def _scope(written: str) -> str:
         except ValueError as error:
             raise BadScope(f"{scope!r} is no scope: {error}.") from None
     return "" if scope == "everywhere" else scope
+
+
+def _suppressions(n: int) -> str:
+    return "1 suppression" if n == 1 else f"{n:,} suppressions"
 
 
 def _people(n: int) -> str:

@@ -15,6 +15,7 @@ from data.audit_log import log_decision
 from data.ledger.locking import lock_ledger
 from data.sql import sql
 from data.store.engine import Store
+from data.suppression_sources import is_word_of_a_list
 from messaging.errors import TidingsError
 from messaging.person_set import PersonSet
 
@@ -91,16 +92,14 @@ def record_suppressions(connection: Connection, entries: Iterable[Suppression], 
     first: dict[_Place, Suppression] = {}
     for entry in entries:
         place = (entry.person_key, entry.scope)
-        if place not in first or _outranks(entry, first[place].reason):
+        if place not in first or _outranks(entry, first[place]):
             first[place] = entry
     known: dict[_Place, Any] = {}
     for chunk in _chunks(list(first)):
         known |= _known(connection, chunk)
-    new = [
-        entry for place, entry in first.items() if place not in known or _outranks(entry, known[place].reason)
-    ]
+    new = [entry for place, entry in first.items() if place not in known or _outranks(entry, known[place])]
     if new:
-        rows = [_row(entry, now) for entry in new]
+        rows = [_row(entry, now, known.get((entry.person_key, entry.scope))) for entry in new]
         for row in rows:
             everywhere = known.get((str(row["person_key"]), EVERYWHERE))
             if everywhere is not None and everywhere.reason == FORGOTTEN:
@@ -153,11 +152,18 @@ def lift_suppression(
             )
         gone = {"person_key": person_key, "scope": scope}
         connection.execute(_statement("suppressions/delete"), gone)
-        lift = _lift(person_key, scope, now, reason=found[scope].reason, by=by, why=why)
-        connection.execute(_statement("ledger/write_event"), lift)
+        record_lifts(connection, [(person_key, scope, found[scope].reason)], by=by, why=why, now=now)
         details = {"scope": scope, "reason": found[scope].reason, "why": why}
         log_decision(connection, who=by, what="lift suppression", details=details, now=now)
     return found[scope]
+
+
+def record_lifts(
+    connection: Connection, lifted: Iterable[tuple[str, str, str]], *, by: str, why: str, now: float
+) -> None:
+    """The events of what a person took back: (person_key, scope, reason)."""
+    events = [_lift(person, scope, now, reason=reason, by=by, why=why) for person, scope, reason in lifted]
+    connection.execute(_statement("ledger/write_event"), events)
 
 
 def _has_said_no(connection: Connection, person_key: str, scope: str) -> bool:
@@ -238,16 +244,23 @@ def _everybody(connection: Connection, scopes: Sequence[str]) -> PersonSet:
 
 
 def _known(connection: Connection, places: Sequence[_Place]) -> dict[_Place, Any]:
-    """What is stored of these people: reason and at, by place."""
+    """What is stored of these people: reason, source and at, by place."""
     name = "known" if connection.dialect.name == "sqlite" else "known_on_postgresql"
     asked = {"person_keys": orjson.dumps([person_key for person_key, _ in places]).decode()}
     rows = connection.execute(_statement(f"suppressions/{name}"), asked).all()
     return {(row.person_key, row.scope): row for row in rows}
 
 
-def _outranks(entry: Suppression, reason: str) -> bool:
-    """What a yes cannot take back stands in the place of what it can."""
-    return reason == WITHDRAWN and entry.reason != WITHDRAWN
+def _outranks(entry: Suppression, known: Any) -> bool:
+    """What is harder to take back stands in the place of what is easier: else it would go with that. known: of its place."""
+    return _rank(entry) > _rank(known)
+
+
+def _rank(one: Any) -> int:
+    """How hard a suppression is to take back: by a newer yes, with all of its list, or by a decision on one person."""
+    if one.reason == WITHDRAWN:
+        return 0
+    return 1 if is_word_of_a_list(one.source, one.reason) else 2
 
 
 def _stored(row: Any) -> StoredSuppression:
@@ -278,8 +291,11 @@ def _not_there(scope: str, found: Iterable[str]) -> str:
     )
 
 
-def _row(entry: Suppression, now: float) -> dict[str, object]:
+def _row(entry: Suppression, now: float, known: Any) -> dict[str, object]:
+    """known: what is stored in its place, and gives way to it; None: nothing."""
     return {
+        "known_reason": None if known is None else known.reason,
+        "known_source": None if known is None else known.source,
         "person_key": entry.person_key,
         "scope": entry.scope,
         "msisdn": entry.msisdn,

@@ -6,11 +6,12 @@ from typer.testing import CliRunner
 
 from cli.consent import BadPurpose, NotYet
 from cli.main import app
-from cli.suppress import BadScope
+from cli.suppress import BadScope, NotConfirmed, WhichOnes
 from cli.times import NotATime
 from data.contacts.editing import WasForgotten
 from data.forgotten import read_forgotten
 from data.instance import open_instance
+from data.source_lifting import NotAList, UnknownSource
 from data.suppressions import NotSuppressed, StillWithdrawn
 from messaging.errors import SourceError
 from messaging.one_number import BadNumber
@@ -195,6 +196,36 @@ def test_an_export_says_its_scopes_itself(instance, tmp_path):
     ask("suppress", "add", ANN)
     ask("suppress", "export", str(file))
     assert isinstance(ask("suppress", "import", str(file), "--scope", "SHOP").exception, SourceError)
+
+
+def test_a_misread_list_is_lifted_whole_after_it_was_shown(instance, tmp_path):
+    file = tmp_path / "list.csv"
+    file.write_text(f"phone\n{ANN}\n{BOB}\n", encoding="utf-8")
+    ask("suppress", "import", str(file))
+    ask("suppress", "add", BOB, "--reason", "complaint")
+    ask("suppress", "add", ANN, "--scope", "SHOP")
+    lift = ("suppress", "remove", "--source", "list.csv", "--by", "Eve", "--why", "these are our customers")
+    asked = ask(*lift)
+    assert isinstance(asked.exception, NotConfirmed)
+    assert "1  everywhere · opted out" in asked.stdout
+    assert "1  for the sender ID or account SHOP · by hand" in asked.stdout
+    assert len(listed()) == 3
+    assert answer(*lift, "--yes", "--scope", "everywhere") == {
+        "source": "list.csv", "scope": "", "removed": 1, "kept": 0,
+        "besides": [{"scope": "SHOP", "reason": "by hand", "n": 1}],
+    }  # fmt: skip
+    assert listed() == {(BOB, "", "complaint"), (ANN, "SHOP", "by hand")}
+    assert answer(*lift)["removed"] == 0
+    assert "nothing to lift" in ask(*lift).stdout
+
+
+def test_a_number_or_a_source_is_named(instance):
+    ask("suppress", "add", ANN, "--by", "Eve")
+    decided = ("--by", "Eve", "--why", "x")
+    assert isinstance(ask("suppress", "remove", *decided).exception, WhichOnes)
+    assert isinstance(ask("suppress", "remove", ANN, "--source", "a.csv", *decided).exception, WhichOnes)
+    assert isinstance(ask("suppress", "remove", "--source", "a.csv", *decided).exception, UnknownSource)
+    assert isinstance(ask("suppress", "remove", "--source", "by hand: Eve", *decided).exception, NotAList)
 
 
 @pytest.mark.parametrize(

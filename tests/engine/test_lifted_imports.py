@@ -1,0 +1,35 @@
+"""After a misread column was lifted: what the next imports of the same people do."""
+
+from data.source_lifting import count_source, lift_source
+from data.suppressions import latest_suppressions
+
+MISREAD = "phone,first_name,stop\n07400 123001,Ann,12\n07400 123002,Bob,7\n"
+
+
+def suppressed(intake):
+    return {one.msisdn for one in latest_suppressions(intake.store, scope="", most=9)}
+
+
+def test_rows_that_stay_as_they_were_do_not_suppress_again_after_their_column_was_lifted(intake):
+    intake.source(MISREAD)
+    assert intake.bring().n_suppressed == 2
+    source = "import people, column stop"
+    no = {("purpose:marketing", "consent withdrawn"): 2}  # what the column said of the purpose stays said
+    assert count_source(intake.store, source, scope=None).besides == no
+    lifted = lift_source(
+        intake.store,
+        source,
+        scope=None,
+        by="Eve",
+        why="a bus stop",
+        now=intake.clock,
+        pause=lambda _s: None,
+    )
+    assert (lifted, suppressed(intake)) == (2, set())
+    assert count_source(intake.store, source, scope=None).n_to_lift == 0
+    assert intake.bring().was_imported_before
+    assert intake.bring(again=True).n_suppressed == 0
+    intake.source(f"{MISREAD}07400 123004,Dee,\n")
+    assert (intake.bring().n_suppressed, suppressed(intake)) == (0, set())
+    intake.source(MISREAD.replace("Bob,7", "Bob,8"))
+    assert (intake.bring().n_suppressed, suppressed(intake)) == (1, {"+447400123002"})
