@@ -24,8 +24,8 @@ if TYPE_CHECKING:
 
 
 _OTHER_LISTS = (
-    "Whom two lists name, the first one alone is kept of: bring back those of another list with "
-    "`tidings suppress import FILE`."
+    "Whoever another list or column names as well is lifted too, for the first one alone is kept: suppress them again "
+    "with `tidings suppress import FILE`."
 )
 
 
@@ -149,13 +149,15 @@ def _of_source(source: str, found: OfSource) -> list[str]:
     else:
         lines = [f"{source}: nobody is suppressed by this list alone, so there is nothing to lift."]
     if found.kept:
-        lines += ["also by it, but not lifted with it (only one by one):", *told(found.kept)]
+        lines += ["also suppressed by it, but lifted one by one only:", *told(found.kept)]
     if found.besides:
         lines += ["the same people stay suppressed by what else there is:", *told(found.besides)]
     if any(reason == WITHDRAWN for _, reason in found.besides):
         lines.append(
-            "A consent that was withdrawn, by the same column too, is given again by a newer yes only."
+            "Withdrawn consents stay withdrawn until a newer yes, those that this very column withdrew too."
         )
+    if found.to_lift:
+        lines.append(_OTHER_LISTS)
     return lines
 
 
@@ -163,7 +165,7 @@ def _is_confirmed(n: int) -> bool:
     if not sys.stdin.isatty():
         return False
     return typer.confirm(
-        f"Lift {_suppressions(n)}? Whom nothing else keeps from it may be texted again.", err=True
+        f"Lift {_suppressions(n)}? Whoever is not suppressed otherwise may be texted again.", err=True
     )
 
 

@@ -209,6 +209,7 @@ def test_a_misread_list_is_lifted_whole_after_it_was_shown(instance, tmp_path):
     assert isinstance(asked.exception, NotConfirmed)
     assert "1  everywhere · opted out" in asked.stdout
     assert "1  for the sender ID or account SHOP · by hand" in asked.stdout
+    assert "another list or column names" in asked.stdout
     assert len(listed()) == 3
     assert answer(*lift, "--yes", "--scope", "everywhere") == {
         "source": "list.csv", "scope": "", "removed": 1, "kept": 0,
