@@ -10,6 +10,7 @@ import pytest
 from typer.testing import CliRunner
 
 from cli.main import app
+from cli.output import screen
 from config.settings import CHECKOUT
 from messaging.errors import TidingsError
 
@@ -20,7 +21,7 @@ ANN, BOB = "+447400123456", "+447400123457"
 def house(tmp_path, monkeypatch):
     monkeypatch.setenv("TIDINGS_VAR_DIR", str(tmp_path / "var"))
     monkeypatch.setenv("TIDINGS_STORE_URL", "")
-    monkeypatch.setenv("COLUMNS", "200")
+    monkeypatch.setattr(screen, "_width", 200)
 
 
 def ask(*words):

@@ -12,6 +12,7 @@ import sqlalchemy as sa
 from typer.testing import CliRunner, Result
 
 from cli.main import app
+from cli.output import screen
 from data.contacts.lists import UnknownList
 from data.instance import Instance, open_instance
 from data.segment_names import UnknownName
@@ -43,7 +44,7 @@ def opened(var_dir: Path) -> AbstractContextManager[Instance]:
 def var_dir(tmp_path, monkeypatch):
     monkeypatch.setenv("TIDINGS_VAR_DIR", str(tmp_path / "var"))
     monkeypatch.setenv("TIDINGS_STORE_URL", "")
-    monkeypatch.setenv("COLUMNS", "200")
+    monkeypatch.setattr(screen, "_width", 200)
     monkeypatch.chdir(tmp_path)
     (tmp_path / "north.toml").write_text(FILTER)
     with opened(tmp_path / "var") as instance:
