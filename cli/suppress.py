@@ -24,8 +24,9 @@ if TYPE_CHECKING:
 
 
 _OTHER_LISTS = (
-    "Whoever another list or column names as well is lifted too, for the first one alone is kept: suppress them again "
-    "with `tidings suppress import FILE`."
+    "Whoever another list or column names as well stays suppressed by that one, but not where an earlier version of "
+    "Tidings suppressed them, which kept the first list alone, nor where one source names several columns: suppress "
+    "those again with `tidings suppress import FILE`."
 )
 
 
@@ -113,8 +114,8 @@ def remove_source(source: str, *, scope: str | None, by: str, why: str, yes: boo
             for line in _of_source(source, found):
                 screen.print(line, markup=False, soft_wrap=True)
         n_lifted = 0
-        if found.n_to_lift:
-            if not yes and not _is_confirmed(found.n_to_lift):
+        if found.n_to_lift or found.n_shared:
+            if not yes and not _is_confirmed(found):
                 raise NotConfirmed("nothing was lifted: say yes, or give --yes where nobody can be asked.")
             n_lifted = lift_source(
                 instance.store, source, scope=asked, by=by, why=why, now=instance.store.now
@@ -125,6 +126,7 @@ def remove_source(source: str, *, scope: str | None, by: str, why: str, yes: boo
                 "source": source,
                 "scope": asked,
                 "removed": n_lifted,
+                "by_other_lists": found.n_shared,
                 "kept": found.n_kept,
                 "besides": [
                     {"scope": place, "reason": reason, "n": n} for (place, reason), n in found.besides.items()
@@ -148,6 +150,8 @@ def _of_source(source: str, found: OfSource) -> list[str]:
         lines = [f"suppressed by {source}, to be lifted:", *told(found.to_lift)]
     else:
         lines = [f"{source}: nobody is suppressed by this list alone, so there is nothing to lift."]
+    if found.shared:
+        lines += ["named by it, but stay suppressed by another list:", *told(found.shared)]
     if found.kept:
         lines += ["also suppressed by it, but lifted one by one only:", *told(found.kept)]
     if found.besides:
@@ -161,12 +165,16 @@ def _of_source(source: str, found: OfSource) -> list[str]:
     return lines
 
 
-def _is_confirmed(n: int) -> bool:
+def _is_confirmed(found: OfSource) -> bool:
     if not sys.stdin.isatty():
         return False
-    return typer.confirm(
-        f"Lift {_suppressions(n)}? Whoever is not suppressed otherwise may be texted again.", err=True
-    )
+    if found.n_to_lift:
+        asked = (
+            f"Lift {_suppressions(found.n_to_lift)}? Whoever is not suppressed otherwise may be texted again."
+        )
+    else:
+        asked = f"Take this list out of {_suppressions(found.n_shared)}? They stay by the word of the others."
+    return typer.confirm(asked, err=True)
 
 
 def import_file(

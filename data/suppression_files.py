@@ -13,6 +13,7 @@ import polars as pl
 from data.files import write_csv_for_people
 from data.ledger.locking import lock_ledger
 from data.readers import SmallSource, read_source
+from data.suppression_sources import joined, list_source
 from data.suppressions import (
     EVERYWHERE,
     StoredSuppression,
@@ -80,7 +81,7 @@ def import_suppressions(
                 person_key=person,
                 msisdn=msisdn,
                 reason=reason or OPTED_OUT,
-                source=source.name,
+                source=list_source(source.name),
                 scope=scope or EVERYWHERE,
             )
             for person, msisdn in zip(person_keys(key, contacts["msisdn"]), contacts["msisdn"], strict=True)
@@ -172,7 +173,7 @@ def _as_exported(source: SmallSource, key: bytes, now: float) -> tuple[list[Supp
             person_key=person,
             msisdn=msisdn,
             reason=reason or OPTED_OUT,
-            source=told_source or source.name,
+            source=joined("", told_source or "") or told_source or list_source(source.name),
             scope=scope or EVERYWHERE,
             at=None if instant is None else min(instant, now),
         )

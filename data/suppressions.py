@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cache
 from typing import TYPE_CHECKING, Any, TypeVar
 
@@ -15,7 +15,7 @@ from data.audit_log import log_decision
 from data.ledger.locking import lock_ledger
 from data.sql import sql
 from data.store.engine import Store
-from data.suppression_sources import is_word_of_a_list
+from data.suppression_sources import is_word_of_a_list, joined
 from messaging.errors import TidingsError
 from messaging.person_set import PersonSet
 
@@ -31,6 +31,8 @@ WITHDRAWN = "consent withdrawn"  # the only reason that a newer yes takes back (
 MOST_PEOPLE_KEPT = 2_000_000  # of a list that is read whole: 200 MB while it is read, 110 MB after
 KEYS_PER_STATEMENT = 10_000  # SQLite takes 32,766 parameters, PostgreSQL 65,535
 
+_OF_A_LIST = 1  # how hard it is to take back what lists alone say: see _rank
+
 _Place = tuple[str, str]  # person_key, scope
 
 _LISTS = {  # parameters that are lists
@@ -44,7 +46,7 @@ _LISTS = {  # parameters that are lists
 class Suppression:
     """One person in one scope: everywhere, or a sender ID, an account, a purpose. at: None for now.
 
-    reason and source: in words, without numbers.
+    reason and source: in words, without numbers; of a list as `list_source` writes it, of several as `joined` does.
     """
 
     person_key: str
@@ -92,12 +94,13 @@ def record_suppressions(connection: Connection, entries: Iterable[Suppression], 
     first: dict[_Place, Suppression] = {}
     for entry in entries:
         place = (entry.person_key, entry.scope)
-        if place not in first or _outranks(entry, first[place]):
-            first[place] = entry
+        told = _told(entry, first.get(place))
+        if told is not None:
+            first[place] = told
     known: dict[_Place, Any] = {}
     for chunk in _chunks(list(first)):
         known |= _known(connection, chunk)
-    new = [entry for place, entry in first.items() if place not in known or _outranks(entry, known[place])]
+    new = [told for place, entry in first.items() if (told := _told(entry, known.get(place))) is not None]
     if new:
         rows = [_row(entry, now, known.get((entry.person_key, entry.scope))) for entry in new]
         for row in rows:
@@ -163,6 +166,14 @@ def record_lifts(
 ) -> None:
     """The events of what a person took back: (person_key, scope, reason)."""
     events = [_lift(person, scope, now, reason=reason, by=by, why=why) for person, scope, reason in lifted]
+    connection.execute(_statement("ledger/write_event"), events)
+
+
+def record_sources(connection: Connection, left: Sequence[StoredSuppression], *, now: float) -> None:
+    """Suppressions that stay, each with a source of its own from now on, and their events."""
+    rows = [{"person_key": one.person_key, "scope": one.scope, "source": one.source} for one in left]
+    events = [_event(one, now) for one in left]
+    connection.execute(_statement("suppressions/set_source"), rows)
     connection.execute(_statement("ledger/write_event"), events)
 
 
@@ -251,16 +262,31 @@ def _known(connection: Connection, places: Sequence[_Place]) -> dict[_Place, Any
     return {(row.person_key, row.scope): row for row in rows}
 
 
-def _outranks(entry: Suppression, known: Any) -> bool:
-    """What is harder to take back stands in the place of what is easier: else it would go with that. known: of its place."""
-    return _rank(entry) > _rank(known)
+def _told(entry: Suppression, known: Any) -> Suppression | None:
+    """What stands from now on in the place of what is known there; None: that stays as it is.
+
+    What is harder to take back stands in the place of what is easier: else it would go with that. Of two lists both are
+    named, so that the end of one is not that of the other.
+    """
+    if known is None:
+        return entry
+    if entry.source == known.source and entry.reason == known.reason:
+        return None
+    rank, known_rank = _rank(entry), _rank(known)
+    if rank > known_rank:
+        return entry
+    if rank == known_rank == _OF_A_LIST:
+        source = joined(known.source, entry.source)
+        if source != known.source:
+            return replace(entry, reason=known.reason, source=source, at=known.at)
+    return None
 
 
 def _rank(one: Any) -> int:
     """How hard a suppression is to take back: by a newer yes, with all of its list, or by a decision on one person."""
     if one.reason == WITHDRAWN:
         return 0
-    return 1 if is_word_of_a_list(one.source, one.reason) else 2
+    return _OF_A_LIST if is_word_of_a_list(one.source, one.reason) else 2
 
 
 def _stored(row: Any) -> StoredSuppression:
@@ -305,7 +331,7 @@ def _row(entry: Suppression, now: float, known: Any) -> dict[str, object]:
     }
 
 
-def _event(entry: Suppression, now: float) -> dict[str, object]:
+def _event(entry: Suppression | StoredSuppression, now: float) -> dict[str, object]:
     told = {
         "person_key": entry.person_key,
         "scope": entry.scope,

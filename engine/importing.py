@@ -24,6 +24,7 @@ from data.files import write_parquet_chunks
 from data.imports import ImportCounts, begin_import, fail_import, finish_import, import_folder
 from data.spool import ROWS_OF_A_CHUNK
 from data.store.engine import let_go
+from data.suppression_sources import list_source
 from engine.audience_source import open_audience
 from engine.import_reading import ImportReading
 from engine.parting import PartedSource, write_rejects
@@ -264,7 +265,9 @@ def _import_of(reading: ImportReading, number: int, store: Store, now: float) ->
         lists=lists,
         purpose=request.consent.purpose,
         source=request.consent.source or f"import {request.name}",
-        do_not_contact=f"import {request.name}, column {reading.columns.in_words.get('do_not_contact')}",
+        do_not_contact=list_source(
+            f"import {request.name}, column {reading.columns.in_words.get('do_not_contact')}"
+        ),
     )
 
 

@@ -212,12 +212,27 @@ def test_a_misread_list_is_lifted_whole_after_it_was_shown(instance, tmp_path):
     assert "another list or column names" in asked.stdout
     assert len(listed()) == 3
     assert answer(*lift, "--yes", "--scope", "everywhere") == {
-        "source": "list.csv", "scope": "", "removed": 1, "kept": 0,
+        "source": "list.csv", "scope": "", "removed": 1, "by_other_lists": 0, "kept": 0,
         "besides": [{"scope": "SHOP", "reason": "by hand", "n": 1}],
     }  # fmt: skip
     assert listed() == {(BOB, "", "complaint"), (ANN, "SHOP", "by hand")}
     assert answer(*lift)["removed"] == 0
     assert "nothing to lift" in ask(*lift).stdout
+
+
+def test_whom_another_list_names_stays_when_the_first_is_lifted(instance, tmp_path):
+    for name in ("ours.csv", "theirs.csv"):
+        (tmp_path / name).write_text(f"phone\n{ANN}\n", encoding="utf-8")
+        ask("suppress", "import", str(tmp_path / name))
+    assert "ours.csv + theirs.csv" in answer("suppress", "list")["latest"][0]["source"]
+    lift = ("suppress", "remove", "--source", "ours.csv", "--by", "Eve", "--why", "misread")
+    asked = ask(*lift)
+    assert isinstance(asked.exception, NotConfirmed)
+    assert "stay suppressed by another list:" in asked.stdout
+    told = answer(*lift, "--yes")
+    assert (told["removed"], told["by_other_lists"]) == (0, 1)
+    assert [one["source"] for one in answer("suppress", "list")["latest"]] == ["theirs.csv"]
+    assert listed() == {(ANN, "", "opted out")}
 
 
 def test_a_number_or_a_source_is_named(instance):

@@ -147,6 +147,16 @@ def test_replies_and_suppressions_are_there_without_texts_and_numbers(world):
     ]
 
 
+def test_a_suppression_tells_the_lists_that_name_the_person_now(world):
+    told = {"person_key": "k1", "scope": "", "reason": "opted out"}
+    for source in ("a.csv", "a.csv + b.csv", "b.csv"):
+        world.tell("suppression", told | {"source": source})
+    world.load()
+    assert query(world.analytics, "select person_key, reason, source from suppressions")[1] == [
+        ("k1", "opted out", "b.csv")
+    ]
+
+
 CONSENTS = ["consent_basis", "consent_source", "consent_at"]
 CONSENT_OF_ROW_0 = (
     "select consent_basis, consent_source, epoch(consent_at) from messages where run = 1 and row = 0"

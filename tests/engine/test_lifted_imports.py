@@ -1,6 +1,7 @@
 """After a misread column was lifted: what the next imports of the same people do."""
 
 from data.source_lifting import count_source, lift_source
+from data.suppression_sources import lists_of
 from data.suppressions import latest_suppressions
 
 MISREAD = "phone,first_name,stop\n07400 123001,Ann,12\n07400 123002,Bob,7\n"
@@ -33,3 +34,37 @@ def test_rows_that_stay_as_they_were_do_not_suppress_again_after_their_column_wa
     assert (intake.bring().n_suppressed, suppressed(intake)) == (0, set())
     intake.source(MISREAD.replace("Bob,7", "Bob,8"))
     assert (intake.bring().n_suppressed, suppressed(intake)) == (1, {"+447400123002"})
+
+
+def sources(intake):
+    return {one.msisdn: one.source for one in latest_suppressions(intake.store, scope="", most=9)}
+
+
+def test_whom_two_imports_name_stays_when_the_column_of_one_is_lifted(intake):
+    intake.source("phone,dnc\n07400 123001,yes\n07400 123002,\n", "house.csv")
+    intake.bring(file="house.csv", name="house")
+    intake.source(MISREAD)
+    assert intake.bring().n_suppressed == 1
+    misread, house = "import people, column stop", "import house, column dnc"
+    assert sources(intake) == {"+447400123001": f"{house} + {misread}", "+447400123002": misread}
+    lifted = lift_source(
+        intake.store,
+        misread,
+        scope=None,
+        by="Eve",
+        why="a bus stop",
+        now=intake.clock,
+        pause=lambda _s: None,
+    )
+    assert (lifted, sources(intake)) == (1, {"+447400123001": house})
+    intake.source(f"{MISREAD}07400 123004,Dee,\n")
+    intake.bring()
+    assert sources(intake) == {"+447400123001": house}
+
+
+def test_a_column_whose_header_holds_a_plus_that_stands_alone_is_one_list(intake):
+    intake.source("phone,DNC + x\n07400 123001,yes\n")
+    assert intake.bring().n_suppressed == 1
+    [source] = sources(intake).values()
+    assert lists_of(source) == (source,)
+    assert " ++ " in source

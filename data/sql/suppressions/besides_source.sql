@@ -1,9 +1,15 @@
--- suppressions/besides_source · grain: one row per scope and reason that people of :source have besides · :scope null: of all scopes
-select besides.scope, besides.reason, count(distinct besides.person_key) as n
-from suppressions as listed
-join suppressions as besides on besides.person_key = listed.person_key
-where listed.source = :source
-  and (cast(:scope as text) is null or listed.scope = :scope)
-  and (besides.source <> :source or besides.scope <> coalesce(cast(:scope as text), besides.scope))
-group by besides.scope, besides.reason
-order by besides.scope, n desc, besides.reason;
+-- suppressions/besides_source · grain: one row per scope and reason that people of a list have besides
+-- :alone and :named: see shared_source · :scope null: of all scopes
+with told as (
+    select
+        person_key, scope, reason,
+        (source in :alone or replace(' + ' || source || ' + ', :named, '') <> ' + ' || source || ' + ')
+        and (cast(:scope as text) is null or scope = :scope) as is_listed
+    from suppressions
+)
+select scope, reason, count(*) as n
+from told
+where not is_listed
+  and person_key in (select person_key from told where is_listed)
+group by scope, reason
+order by scope, n desc, reason;

@@ -1,7 +1,7 @@
--- suppressions/lift_source · what a list alone says of :person_keys ends; what stays is said in of_source · :scope null: in all scopes
+-- suppressions/lift_source · what one list alone says of :person_keys ends; what stays is said in of_source · :scope null: in all scopes
 delete from suppressions
 where person_key in :person_keys
-  and source = :source
+  and source in :alone
   and (cast(:scope as text) is null or scope = :scope)
   and lower(reason) not in :kept_reasons
   and not exists (
