@@ -25,8 +25,8 @@ if TYPE_CHECKING:
 
 _OTHER_LISTS = (
     "Whoever another list or column names as well stays suppressed by that one, but not where an earlier version of "
-    "Tidings suppressed them, which kept the first list alone, nor where one source names several columns: suppress "
-    "those again with `tidings suppress import FILE`."
+    "Tidings suppressed them, which kept the first list alone, nor where one source names several columns: before the "
+    "lift, suppress those with `tidings suppress import FILE`, and they stay."
 )
 
 

@@ -1,8 +1,10 @@
 """After a misread column was lifted: what the next imports of the same people do."""
 
 from data.source_lifting import count_source, lift_source
+from data.suppression_files import import_suppressions
 from data.suppression_sources import lists_of
 from data.suppressions import latest_suppressions
+from tests.engine.intake import KEYS
 
 MISREAD = "phone,first_name,stop\n07400 123001,Ann,12\n07400 123002,Bob,7\n"
 
@@ -68,3 +70,17 @@ def test_a_column_whose_header_holds_a_plus_that_stands_alone_is_one_list(intake
     [source] = sources(intake).values()
     assert lists_of(source) == (source,)
     assert " ++ " in source
+
+
+def test_of_two_columns_that_are_one_source_the_true_one_is_kept_by_a_file_that_comes_before_the_lift(intake):
+    intake.source("phone,stop,dnc\n07400 123001,12,\n07400 123002,7,yes\n")
+    intake.bring()
+    both = "import people, column stop, dnc"
+    assert set(sources(intake).values()) == {both}
+    intake.source("phone\n07400 123002\n", "true.csv")
+    file = intake.base / "true.csv"
+    import_suppressions(intake.store, file, key=KEYS.person, region="GB", now=intake.clock())
+    lift_source(
+        intake.store, both, scope=None, by="Eve", why="a bus stop", now=intake.clock, pause=lambda _s: None
+    )
+    assert sources(intake) == {"+447400123002": "true.csv"}
