@@ -7,6 +7,7 @@ the read engine: a stale snapshot that starts to write fails at once, whatever t
 
 from __future__ import annotations
 
+import sqlite3
 import time
 import traceback
 from dataclasses import dataclass
@@ -18,7 +19,8 @@ if TYPE_CHECKING:
     from sqlalchemy.engine import Connection
 
 BUSY_TIMEOUT_S = 60
-PRAGMAS = ("journal_mode = WAL", "synchronous = FULL", "foreign_keys = ON", "secure_delete = ON")
+_WAL_PAUSE_S = 0.01
+PRAGMAS = ("synchronous = FULL", "foreign_keys = ON", "secure_delete = ON")
 
 
 @dataclass(frozen=True, slots=True)
@@ -84,6 +86,7 @@ def _sqlite(url: str, *, begin: str) -> sa.Engine:
     @sa.event.listens_for(engine, "connect")
     def configure(connection: Any, _record: object) -> None:
         connection.isolation_level = None  # else the driver begins by itself, and not IMMEDIATE
+        _write_ahead(connection)
         for pragma in PRAGMAS:
             connection.execute(f"PRAGMA {pragma}")
 
@@ -92,3 +95,17 @@ def _sqlite(url: str, *, begin: str) -> sa.Engine:
         connection.exec_driver_sql(begin)
 
     return engine
+
+
+def _write_ahead(connection: sqlite3.Connection) -> None:
+    """Of several who turn a fresh file to a write-ahead log at once, SQLite refuses all but one, without any waiting."""
+    patience_ends = time.monotonic() + BUSY_TIMEOUT_S
+    while True:
+        try:
+            connection.execute("PRAGMA journal_mode = WAL")
+            return
+        except sqlite3.OperationalError as error:
+            is_busy = error.sqlite_errorcode & 0xFF == sqlite3.SQLITE_BUSY  # the higher bits tell more of it
+            if not is_busy or time.monotonic() > patience_ends:
+                raise
+        time.sleep(_WAL_PAUSE_S)

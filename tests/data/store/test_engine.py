@@ -140,3 +140,34 @@ def test_the_clock_of_a_store_is_this_machines_on_sqlite_and_the_servers_on_post
     assert abs(postgres.now() - now) < 1800
     sqlite.close()
     postgres.close()
+
+
+def test_a_fresh_store_that_another_one_is_making_is_waited_for(tmp_path, monkeypatch):
+    # It is no write-ahead log yet, so the lock of the other one refuses ours at once, whatever the timeout.
+    waits = []
+
+    def sleep(seconds):
+        waits.append(seconds)
+        if other.in_transaction:
+            other.execute("commit")
+
+    monkeypatch.setattr(engines.time, "sleep", sleep)
+    other = sqlite3.connect(tmp_path / "store.db", isolation_level=None)
+    other.execute("begin immediate")
+    store = open_store(f"sqlite:///{tmp_path / 'store.db'}")
+    with store.read.connect() as connection:
+        assert connection.execute(sa.text("pragma journal_mode")).scalar() == "wal"
+    assert waits
+    other.close()
+    store.close()
+
+
+def test_a_fresh_store_whose_lock_is_never_let_go_is_given_up(tmp_path, monkeypatch):
+    monkeypatch.setattr(engines, "BUSY_TIMEOUT_S", 0.05)
+    other = sqlite3.connect(tmp_path / "store.db", isolation_level=None)
+    other.execute("begin immediate")
+    store = open_store(f"sqlite:///{tmp_path / 'store.db'}")
+    with pytest.raises(sa.exc.OperationalError, match="database is locked"):
+        store.read.connect()
+    other.close()
+    store.close()
