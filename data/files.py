@@ -78,7 +78,13 @@ def write_parquet(frame: pl.DataFrame, path: Path, *, rows_per_group: int | None
     """
     table = _table(frame)
     with whole_file(path) as file:
-        pq.write_table(table, file, row_group_size=rows_per_group or max(frame.height, 1), compression="zstd")
+        pq.write_table(
+            table,
+            file,
+            row_group_size=rows_per_group or max(frame.height, 1),
+            compression="zstd",
+            store_schema=False,
+        )
 
 
 def write_parquet_chunks(chunks: Iterable[pl.DataFrame], schema: pl.Schema, path: Path) -> int:
@@ -121,7 +127,7 @@ def _cut_into_batches(chunks: Iterable[pl.DataFrame], size: int) -> Iterator[tup
 
 
 def _table(frame: pl.DataFrame) -> pa.Table:
-    return frame.to_arrow(compat_level=pl.CompatLevel.oldest())
+    return frame.to_arrow(compat_level=pl.CompatLevel.newest())  # texts as Polars has them, not copied
 
 
 def _writer(schema: pl.Schema, file: BinaryIO, *, dictionaries: list[str]) -> pq.ParquetWriter:
@@ -129,7 +135,12 @@ def _writer(schema: pl.Schema, file: BinaryIO, *, dictionaries: list[str]) -> pq
     # The least and the greatest of texts help nobody who looks for one, and cost a fifth of all the writing.
     numbers = [name for name, kind in schema.items() if kind != pl.String]
     return pq.ParquetWriter(
-        file, as_arrow, compression="zstd", use_dictionary=dictionaries, write_statistics=numbers
+        file,
+        as_arrow,
+        compression="zstd",
+        use_dictionary=dictionaries,
+        write_statistics=numbers,
+        store_schema=False,  # a reader shall have plain texts, not the kind that Polars keeps
     )
 
 

@@ -69,7 +69,7 @@ def gather_candidates(
 ) -> Candidates:
     """The first pass; it reads the source to its end. folder: as in open_source. Raises what People.contacts raises."""
     kept = Spool(folder, schema=CONTACTS, copies=people.copies)
-    weighed = Spool(folder, schema=WEIGHED)
+    weighed = [WEIGHED.to_frame()]
     for contacts in people.contacts():
         contacts = resting.known(contacts)  # noqa: PLW2901 - or two chunks would be in memory at a time
         kept.append(contacts)
@@ -82,7 +82,7 @@ def gather_candidates(
             )
         )
         del contacts
-    return Candidates(kept, people.rejects, people.cells, _compared(weighed.frame), resting)
+    return Candidates(kept, people.rejects, people.cells, _compared(pl.concat(weighed)), resting)
 
 
 def _compared(weighed: pl.DataFrame) -> pl.DataFrame:

@@ -70,9 +70,7 @@ class PartedSource:
             people, without_number = split_contacts(raw, self.columns, region=self._region)
             if without_number.height:
                 self.rejects.append(without_number)
-                self.cells.append(
-                    raw.join(without_number, on="source_row", how="semi", maintain_order="left")
-                )
+                self.cells.append(raw[raw["source_row"].search_sorted(without_number["source_row"])])
             del raw, without_number  # or two chunks would be in memory at a time
             yield people.with_columns(
                 person_keys(self._key, people["msisdn"]),
