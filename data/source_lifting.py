@@ -247,6 +247,5 @@ def _either(names: Sequence[str]) -> str:
 
 
 def _statement(name: str) -> sa.TextClause:
-    return sa.text(sql(f"suppressions/{name}")).bindparams(
-        *(sa.bindparam(one, expanding=True) for one in _LISTS.get(name, ()))
-    )
+    text = sql(f"suppressions/{name}").format(is_kept=sql("suppressions/is_kept"))
+    return sa.text(text).bindparams(*(sa.bindparam(one, expanding=True) for one in _LISTS.get(name, ())))
