@@ -63,10 +63,7 @@ def settle(
         return Settled(n_applied=0, n_repeated=0, n_late=0)
     ref = claim.ref
     failed = [outcome for _, outcome in settlements if outcome.error is not None]
-    if claim.kind is ClaimKind.RESUBMIT:
-        settlements = [Settlement(row, said_of_the_first(outcome)) for row, outcome in settlements]
-    elif failed and any(map(is_known_to_the_gateway, failed)):
-        settlements = [Settlement(row, as_known_to_the_gateway(outcome)) for row, outcome in settlements]
+    settlements = _as_said_of_the_message(claim, settlements, failed)
     rows = [settlement.row for settlement in settlements]
     span = min(rows), max(rows) + 1
     before = read_standings(connection, ref, *span)
@@ -279,6 +276,17 @@ def _write_other_copies(
         if is_of_another_copy(standing, receipt)
     ]
     write_copies(connection, claim.ref, copies, claim_no=claim.claim_no, now=now)
+
+
+def _as_said_of_the_message(
+    claim: Claim, settlements: Sequence[Settlement], failed: Sequence[Outcome]
+) -> Sequence[Settlement]:
+    """What is said of a copy, in words about its message. failed: the outcomes with an error; most claims have none."""
+    if claim.kind is ClaimKind.RESUBMIT:
+        return [Settlement(row, said_of_the_first(outcome)) for row, outcome in settlements]
+    if any(map(is_known_to_the_gateway, failed)):
+        return [Settlement(row, as_known_to_the_gateway(outcome)) for row, outcome in settlements]
+    return settlements
 
 
 def _suppress_opted_out(
