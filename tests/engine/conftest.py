@@ -5,10 +5,13 @@ from pathlib import Path
 
 import pytest
 
+from data.accounts import save_account
+from data.instance import Instance
 from data.store.migrate import prepare_store
 from tests.conftest import Simulator
 from tests.engine.doubtful import House, make_house
 from tests.engine.intake import Intake, intake_at
+from tests.engine.lived_in import LivedIn
 from tests.engine.planning import NOW, Desk
 
 
@@ -33,6 +36,19 @@ def either_house(request: pytest.FixtureRequest, tmp_path: Path, simulator: Simu
     is_postgres = request.param == "postgresql"
     url = request.getfixturevalue("postgres_url") if is_postgres else f"sqlite:///{tmp_path / 'store.db'}"
     yield from make_house(url, tmp_path, simulator)
+
+
+@pytest.fixture
+def lived_in(tmp_path: Path, simulator: Simulator) -> LivedIn:
+    return LivedIn(tmp_path, simulator, f"sqlite:///{tmp_path / 'var' / 'store.db'}")
+
+
+@pytest.fixture
+def instance(lived_in: LivedIn) -> Iterator[Instance]:
+    """Its instance, with the account of its gateway and nothing else."""
+    with lived_in.opened() as instance:
+        save_account(instance.store, lived_in.account(), sealing_key=instance.keys.sealing)
+        yield instance
 
 
 @pytest.fixture(params=["sqlite", "postgresql"])

@@ -4,27 +4,13 @@ from __future__ import annotations
 
 import time
 
-import pytest
 import sqlalchemy as sa
 
-from data.accounts import save_account
 from data.analytics import query
 from engine.loading import load_lake
-from tests.engine.lived_in import ANN, LivedIn
+from tests.engine.lived_in import ANN
 
 BOB = "+447400123002"
-
-
-@pytest.fixture
-def lived_in(tmp_path, simulator):
-    return LivedIn(tmp_path, simulator, f"sqlite:///{tmp_path / 'var' / 'store.db'}")
-
-
-@pytest.fixture
-def instance(lived_in):
-    with lived_in.opened() as instance:
-        save_account(instance.store, lived_in.account(), sealing_key=instance.keys.sealing)
-        yield instance
 
 
 def text_everybody(lived_in, instance, text, *, in_a_row):

@@ -9,7 +9,6 @@ import orjson
 import pytest
 import sqlalchemy as sa
 
-from data.accounts import save_account
 from data.analytics import query
 from data.files import run_folder
 from data.receipt_pages import keep_page
@@ -20,22 +19,10 @@ from engine.forgetting import forget_person
 from engine.receipts import collect_once
 from messaging.runs import RunState
 from tests.engine.doubtful import KEYS, RUN, TAKEN, client_for
-from tests.engine.lived_in import ANN, LivedIn
+from tests.engine.lived_in import ANN
 
 BOB = "+447400123002"
 REASON = "opted out at the gateway"
-
-
-@pytest.fixture
-def lived_in(tmp_path, simulator):
-    return LivedIn(tmp_path, simulator, f"sqlite:///{tmp_path / 'var' / 'store.db'}")
-
-
-@pytest.fixture
-def instance(lived_in):
-    with lived_in.opened() as instance:
-        save_account(instance.store, lived_in.account(), sealing_key=instance.keys.sealing)
-        yield instance
 
 
 def suppressed(instance):
