@@ -24,9 +24,8 @@ if TYPE_CHECKING:
 
 
 _OTHER_LISTS = (
-    "Whoever another list or column names as well stays suppressed by that one, but not where an earlier version of "
-    "Tidings suppressed them, which kept the first list alone, nor where one source names several columns: before the "
-    "lift, suppress those with `tidings suppress import FILE`, and they stay."
+    "Whoever another list names as well stays suppressed by that one. Where one source names several columns, they are "
+    "lifted together: suppress whom a true one names with `tidings suppress import FILE` before, and they stay."
 )
 
 
