@@ -24,8 +24,8 @@ if TYPE_CHECKING:
 
 
 _OTHER_LISTS = (
-    "Whoever another list names as well stays suppressed by that one. Where one source names several columns, they are "
-    "lifted together: suppress whom a true one names with `tidings suppress import FILE` before, and they stay."
+    "Whoever another list or column names as well stays suppressed by that one. Columns that one source names together "
+    "are lifted together: suppress whom a true one names with `tidings suppress import FILE` before, and they stay."
 )
 
 
